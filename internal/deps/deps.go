@@ -1,0 +1,28 @@
+package deps
+
+import (
+	_ "code.dny.dev/ssrf"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/danielgtaylor/huma/v2"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/labstack/echo/v4"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/temporalio/ui-server/v2/server"
+	_ "go.temporal.io/api/serviceerror"
+	_ "go.temporal.io/sdk/worker"
+	_ "go.temporal.io/sdk/testsuite"
+	_ "go.temporal.io/server/temporal"
+	_ "go.temporal.io/server/common/persistence/sql/sqlplugin/postgresql"
+	_ "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	_ "golang.org/x/time/rate"
+	_ "golang.org/x/sync/errgroup"
+	_ "gorm.io/driver/postgres"
+	_ "gorm.io/driver/sqlite"
+	_ "gorm.io/gorm"
+	_ "modernc.org/sqlite"
+	_ "gopkg.in/yaml.v3"
+	_ "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
