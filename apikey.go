@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// IdempotencyWindow is how long the answer of a POST with an Idempotency-Key is given again.
+const IdempotencyWindow = 24 * time.Hour
+
 // APIKey lets a program in. Only the hash of the key itself is kept.
 type APIKey struct {
 	ID          KeyID

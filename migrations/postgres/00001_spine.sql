@@ -37,7 +37,7 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
--- Custom event types; the built-in ones are code. Kept until their owner deletes them.
+-- Custom event types; the built-in ones are code. At most 500 an environment; a type never changes.
 CREATE TABLE event_types (
     environment TEXT   NOT NULL,
     name        TEXT   NOT NULL,
@@ -75,7 +75,6 @@ CREATE TABLE events (
 CREATE INDEX events_list ON events (environment, received_at DESC, id DESC);
 CREATE INDEX events_by_type ON events (environment, type, received_at DESC, id DESC);
 CREATE INDEX events_by_device ON events (environment, device_id, received_at DESC, id DESC) WHERE device_id <> '';
-CREATE INDEX events_age ON events (received_at);
 
 -- Events whose workflow was not seen to start. A row lives for milliseconds when all is well.
 CREATE TABLE event_starts (

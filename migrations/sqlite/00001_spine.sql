@@ -37,7 +37,7 @@ CREATE TABLE idempotency_keys (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
--- Custom event types; the built-in ones are code. Kept until their owner deletes them.
+-- Custom event types; the built-in ones are code. At most 500 an environment; a type never changes.
 CREATE TABLE event_types (
     environment TEXT   NOT NULL,
     name        TEXT   NOT NULL,
@@ -71,11 +71,10 @@ CREATE TABLE events (
     flags       TEXT   NOT NULL DEFAULT '',
     causation   TEXT   NOT NULL DEFAULT '',
     PRIMARY KEY (environment, id)
-) WITHOUT ROWID;
+);
 CREATE INDEX events_list ON events (environment, received_at DESC, id DESC);
 CREATE INDEX events_by_type ON events (environment, type, received_at DESC, id DESC);
 CREATE INDEX events_by_device ON events (environment, device_id, received_at DESC, id DESC) WHERE device_id <> '';
-CREATE INDEX events_age ON events (received_at);
 
 -- Events whose workflow was not seen to start. A row lives for milliseconds when all is well.
 CREATE TABLE event_starts (
@@ -168,7 +167,7 @@ CREATE TABLE attempts (
     truncated        BOOLEAN NOT NULL,
     next_attempt_at  BIGINT  NOT NULL DEFAULT 0,
     PRIMARY KEY (delivery_id, number)
-) WITHOUT ROWID;
+);
 
 -- +goose Down
 DROP TABLE attempts;

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"busbar"
+)
+
+// eventRow is a row of events.
+type eventRow struct {
+	Environment string `gorm:"column:environment;primaryKey"`
+	ID          string `gorm:"column:id;primaryKey"`
+	Type        string `gorm:"column:type"`
+	DeviceID    string `gorm:"column:device_id"`
+	SiteID      string `gorm:"column:site_id"`
+	Timestamp   int64  `gorm:"column:timestamp"`
+	ReceivedAt  int64  `gorm:"column:received_at"`
+	Data        string `gorm:"column:data"`
+	// Flags are separated by commas.
+	Flags string `gorm:"column:flags"`
+	// Causation is JSON; empty for an event that nothing caused.
+	Causation string `gorm:"column:causation"`
+}
+
+// TableName names the table for gorm.
+func (eventRow) TableName() string { return "events" }
+
+func (r *eventRow) position() position { return position{r.ReceivedAt, r.ID} }
+
+func newEventRow(e *busbar.Event) (eventRow, error) {
+	flags := make([]string, len(e.Flags))
+	for i, f := range e.Flags {
+		flags[i] = string(f)
+	}
+	row := eventRow{
+		Environment: string(e.Environment), ID: string(e.ID), Type: e.Type,
+		DeviceID: string(e.DeviceID), SiteID: string(e.SiteID),
+		Timestamp: micros(e.Timestamp), ReceivedAt: micros(e.ReceivedAt),
+		Data: string(e.Data), Flags: strings.Join(flags, ","),
+	}
+	if root := (busbar.Causation{RootEventID: e.ID}); e.Causation != root {
+		c, err := json.Marshal(e.Causation)
+		if err != nil {
+			return eventRow{}, fmt.Errorf("write causation: %w", err)
+		}
+		row.Causation = string(c)
+	}
+	return row, nil
+}
+
+func (r *eventRow) event() (busbar.Event, error) {
+	e := busbar.Event{
+		ID: busbar.EventID(r.ID), Environment: busbar.Environment(r.Environment), Type: r.Type,
+		DeviceID: busbar.DeviceID(r.DeviceID), SiteID: busbar.SiteID(r.SiteID),
+		Timestamp: fromMicros(r.Timestamp), ReceivedAt: fromMicros(r.ReceivedAt),
+		Data: json.RawMessage(r.Data), Causation: busbar.Causation{RootEventID: busbar.EventID(r.ID)},
+	}
+	if r.Flags != "" {
+		for f := range strings.SplitSeq(r.Flags, ",") {
+			e.Flags = append(e.Flags, busbar.EventFlag(f))
+		}
+	}
+	if r.Causation != "" {
+		if err := json.Unmarshal([]byte(r.Causation), &e.Causation); err != nil {
+			return e, fmt.Errorf("read causation of event %s: %w", r.ID, err)
+		}
+	}
+	return e, nil
+}
