@@ -1,0 +1,152 @@
+package webhook
+
+import (
+	"container/list"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// SlowAfter is the time above which an attempt counts against an endpoint's health.
+	SlowAfter = 250 * time.Millisecond
+	// healthWindow is how many attempts back one failure or slow answer counts.
+	healthWindow = 50
+	windowMask   = 1<<healthWindow - 1
+
+	defaultHealthKeys = 10_000
+)
+
+// HealthConfig configures NewHealth.
+type HealthConfig struct {
+	// MaxKeys bounds the endpoints that are remembered; those that were used longest ago are forgotten first, and count
+	// as new. 0 is 10,000. Endpoints with an attempt in flight are kept even beyond the bound.
+	MaxKeys int
+	// Now is the clock. Nil is time.Now.
+	Now func() time.Time
+}
+
+// Health remembers, inside one process, how the last 50 attempts at each endpoint went. It is safe for concurrent use.
+type Health struct {
+	maxKeys int
+	now     func() time.Time
+
+	mu   sync.Mutex
+	keys map[string]*list.Element
+	// used holds *endpointHealth, the one used last in front.
+	used *list.List
+}
+
+type endpointHealth struct {
+	key string
+	// bad has one bit an attempt, the newest lowest.
+	bad uint64
+	// flying holds the start times of the attempts in flight, the oldest in front.
+	flying *list.List
+}
+
+// NewHealth makes an empty memory, in which every endpoint is healthy.
+func NewHealth(config HealthConfig) (*Health, error) {
+	if config.MaxKeys < 0 {
+		return nil, errors.New("make health: the number of keys must not be negative")
+	}
+	if config.MaxKeys == 0 {
+		config.MaxKeys = defaultHealthKeys
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Health{
+		maxKeys: config.MaxKeys, now: config.Now, keys: map[string]*list.Element{}, used: list.New(),
+	}, nil
+}
+
+// Quick says whether an attempt at key may be expected to be short: none of its last 50 failed or took more than
+// SlowAfter, and none has been in flight for longer than that. An endpoint without attempts is quick.
+func (h *Health) Quick(key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	element := h.keys[key]
+	if element == nil {
+		return true
+	}
+	e := element.Value.(*endpointHealth)
+	if e.bad != 0 {
+		return false
+	}
+	oldest := e.flying.Front()
+	return oldest == nil || h.now().Sub(oldest.Value.(time.Time)) <= SlowAfter
+}
+
+// Begin notes that an attempt at key is in flight, so that one that hangs counts after SlowAfter and not only at its
+// end. The caller calls done at the end, which records the attempt; later calls do nothing.
+func (h *Health) Begin(key string) (done func(ok bool)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	started := h.now()
+	e := h.use(key)
+	flight := e.flying.PushBack(started)
+	var once sync.Once
+	return func(ok bool) {
+		once.Do(func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			e.flying.Remove(flight)
+			h.use(key).record(ok && h.now().Sub(started) <= SlowAfter)
+		})
+	}
+}
+
+// Record notes an attempt that was not announced by Begin.
+func (h *Health) Record(key string, ok bool, took time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.use(key).record(ok && took <= SlowAfter)
+}
+
+// Forget drops what is known of key, as when its endpoint was changed. Attempts in flight still count.
+func (h *Health) Forget(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if element := h.keys[key]; element != nil {
+		element.Value.(*endpointHealth).bad = 0
+	}
+}
+
+// Keys is how many endpoints are remembered.
+func (h *Health) Keys() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.keys)
+}
+
+func (e *endpointHealth) record(good bool) {
+	e.bad = e.bad << 1 & windowMask
+	if !good {
+		e.bad |= 1
+	}
+}
+
+// use returns the entry of key as the one used last, and makes room for it.
+func (h *Health) use(key string) *endpointHealth {
+	if element := h.keys[key]; element != nil {
+		h.used.MoveToFront(element)
+		return element.Value.(*endpointHealth)
+	}
+	h.evict()
+	e := &endpointHealth{key: key, flying: list.New()}
+	h.keys[key] = h.used.PushFront(e)
+	return e
+}
+
+// evict forgets idle entries until one more fits. Busy ones are passed over: they are as few as the attempts in flight.
+func (h *Health) evict() {
+	for element := h.used.Back(); element != nil && len(h.keys) >= h.maxKeys; {
+		older := element
+		element = element.Prev()
+		if e := older.Value.(*endpointHealth); e.flying.Len() == 0 {
+			delete(h.keys, e.key)
+			h.used.Remove(older)
+		}
+	}
+}

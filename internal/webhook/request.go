@@ -1,0 +1,114 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Request is one attempt to deliver one message.
+type Request struct {
+	URL string
+	// Header is the user's own. What CheckHeaders refuses is not sent.
+	Header http.Header
+	// MessageID is the id that is signed and told.
+	MessageID string
+	// Keys sign, one entry each, in this order. At least one.
+	Keys []Key
+	Body []byte
+	// Timeout is from connecting to the last body byte. 0 is the client's.
+	Timeout time.Duration
+	// AllowHTTP permits plain http to public addresses: the sandbox.
+	AllowHTTP bool
+
+	// These are told in busbar-* headers; what is empty or 0 is left out.
+	EventType   string
+	DeliveryID  string
+	Environment string
+	Attempt     int
+}
+
+// build returns the request and the header to show for it, the user's own values masked.
+func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.Request, shown http.Header, err error) {
+	target, err := parseTarget(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	// A dot would let one signed text stand for two messages: "a.1" at 2 is "a" at "1.2".
+	if r.MessageID == "" || strings.Contains(r.MessageID, ".") {
+		return nil, nil, errors.New("the message id must not be empty or hold a dot")
+	}
+	signatures, err := sign(r, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours := c.ownHeader(r, strconv.FormatInt(at.Unix(), 10), signatures)
+	sent := make(http.Header, len(ours)+len(r.Header)+1)
+	// Without values the header is not sent; it tells the transport that the message may be sent again when a kept
+	// connection turns out to be dead. Receivers know repeats by the message id.
+	sent[headerIdempotency] = []string{}
+	shown = make(http.Header, len(ours)+len(r.Header))
+	for name, values := range r.Header {
+		if name = textproto.CanonicalMIMEHeaderKey(name); reserved(name) {
+			continue
+		}
+		sent[name] = values
+		for range values {
+			shown[name] = append(shown[name], Masked)
+		}
+	}
+	for name, values := range ours {
+		sent[name], shown[name] = values, values
+	}
+	req, err = http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, nil, errors.New("the request cannot be made")
+	}
+	req.Header = sent
+	return req, shown, nil
+}
+
+func sign(r Request, at time.Time) (string, error) {
+	if len(r.Keys) == 0 {
+		return "", errors.New("there is no key to sign with")
+	}
+	entries := make([]string, len(r.Keys))
+	for i, key := range r.Keys {
+		if key.IsZero() {
+			return "", fmt.Errorf("key %d of %d is empty", i+1, len(r.Keys))
+		}
+		entries[i] = key.Sign(r.MessageID, at, r.Body)
+	}
+	return strings.Join(entries, " "), nil
+}
+
+func (c *Client) ownHeader(r Request, timestamp, signatures string) http.Header {
+	id, at, signature := []string{r.MessageID}, []string{timestamp}, []string{signatures}
+	header := http.Header{
+		headerContentType:   {"application/json"},
+		headerUserAgent:     {c.userAgent},
+		headerID:            id,
+		headerTimestamp:     at,
+		headerSignature:     signature,
+		headerSvixID:        id,
+		headerSvixTimestamp: at,
+		headerSvixSignature: signature,
+	}
+	for name, value := range map[string]string{
+		headerEventType: r.EventType, headerDeliveryID: r.DeliveryID, headerEnvironment: r.Environment,
+	} {
+		if value != "" {
+			header[name] = []string{value}
+		}
+	}
+	if r.Attempt > 0 {
+		header[headerAttempt] = []string{strconv.Itoa(r.Attempt)}
+	}
+	return header
+}
