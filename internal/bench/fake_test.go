@@ -1,0 +1,236 @@
+package bench_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// fakeFaults is what a fake server does wrong.
+type fakeFaults struct {
+	// loseEvery, repeatEvery and refuseEvery concern each n-th event; 0 means none.
+	loseEvery, repeatEvery, refuseEvery int
+	forge                               bool
+	otherBody                           bool
+}
+
+// fakeAPI answers as the public API does as far as the benchmark uses it, and delivers at once, 8 webhooks at a time. With a
+// journal it continues where an earlier one ended.
+type fakeAPI struct {
+	faults  fakeFaults
+	key     string
+	journal *os.File
+
+	ctx     context.Context
+	client  *http.Client
+	slots   chan struct{}
+	running sync.WaitGroup
+
+	mu        sync.Mutex
+	endpoints map[string]fakeEndpoint
+	deleted   int
+	events    int
+}
+
+type fakeEndpoint struct {
+	URL, Secret string
+}
+
+type fakeEvent struct {
+	EventID string          `json:"eventId"`
+	Type    string          `json:"type"`
+	Data    json.RawMessage `json:"data"`
+}
+
+func newFake(ctx context.Context, key string, faults fakeFaults) *fakeAPI {
+	return &fakeAPI{
+		faults:    faults,
+		key:       key,
+		ctx:       ctx,
+		client:    &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
+		slots:     make(chan struct{}, 8),
+		endpoints: make(map[string]fakeEndpoint),
+	}
+}
+
+// resume opens the journal and delivers what it says is outstanding.
+func (f *fakeAPI) resume(path string) error {
+	journal, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	f.journal = journal
+	open := make(map[string]fakeEvent)
+	lines := bufio.NewScanner(journal)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		kind, rest, _ := strings.Cut(lines.Text(), " ")
+		switch kind {
+		case "endpoint":
+			id, endpoint, _ := strings.Cut(rest, " ")
+			url, secret, _ := strings.Cut(endpoint, " ")
+			f.endpoints[id] = fakeEndpoint{url, secret}
+		case "event":
+			var e fakeEvent
+			if json.Unmarshal([]byte(rest), &e) == nil {
+				open[e.EventID] = e
+			}
+		case "done":
+			delete(open, rest)
+		}
+	}
+	for _, e := range open {
+		f.deliver(e)
+	}
+	return lines.Err()
+}
+
+func (f *fakeAPI) write(line string) {
+	if f.journal != nil {
+		_, _ = f.journal.WriteString(line + "\n")
+	}
+}
+
+func (f *fakeAPI) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("POST /v1/event-types", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusConflict, map[string]any{"success": false, "error": map[string]string{"code": "CONFLICT"}})
+	})
+	mux.HandleFunc("POST /v1/endpoints", f.create)
+	mux.HandleFunc("DELETE /v1/endpoints/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.deleted++
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /v1/events", f.accept)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" && r.Header.Get("x-api-key") != f.key {
+			reply(w, http.StatusUnauthorized, map[string]any{"error": map[string]string{"code": "INVALID_API_KEY", "message": "no"}})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("content-type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (f *fakeAPI) create(w http.ResponseWriter, r *http.Request) {
+	var body struct{ URL string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		reply(w, http.StatusBadRequest, nil)
+		return
+	}
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text()))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := "ep_" + strconv.Itoa(len(f.endpoints))
+	f.endpoints[id] = fakeEndpoint{body.URL, secret}
+	f.write("endpoint " + id + " " + body.URL + " " + secret)
+	reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]string{"id": id, "secret": secret}})
+}
+
+func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
+	var e fakeEvent
+	if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+		reply(w, http.StatusBadRequest, map[string]any{"error": map[string]string{"code": "INVALID_JSON"}})
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events++
+	if every(f.faults.refuseEvery, f.events) {
+		reply(w, http.StatusServiceUnavailable, map[string]any{"error": map[string]string{"code": "UNAVAILABLE"}})
+		return
+	}
+	if !every(f.faults.loseEvery, f.events) {
+		line, _ := json.Marshal(e)
+		f.write("event " + string(line))
+		f.deliver(e)
+	}
+	if every(f.faults.repeatEvery, f.events) {
+		f.deliver(e)
+	}
+	reply(w, http.StatusAccepted, map[string]any{
+		"success": true, "data": map[string]string{"eventId": e.EventID, "status": "accepted", "workflowId": "w"},
+	})
+}
+
+func every(n, i int) bool { return n > 0 && i%n == 0 }
+
+// deliver is called with the lock held. A refused webhook is sent a second time, as a retry would.
+func (f *fakeAPI) deliver(e fakeEvent) {
+	for _, endpoint := range f.endpoints {
+		f.running.Go(func() {
+			if endpointHangs := strings.HasSuffix(endpoint.URL, "/2"); !endpointHangs {
+				f.slots <- struct{}{}
+				defer func() { <-f.slots }()
+			}
+			if !f.send(endpoint, e) {
+				f.send(endpoint, e)
+			}
+			f.write("done " + e.EventID)
+		})
+	}
+}
+
+func (f *fakeAPI) send(endpoint fakeEndpoint, e fakeEvent) bool {
+	id := e.EventID
+	if f.faults.otherBody {
+		e.EventID = "another"
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		return false
+	}
+	secret := endpoint.Secret
+	if f.faults.forge {
+		secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("some other secret than the right"))
+	}
+	request, err := signed(f.ctx, endpoint.URL, secret, id, body, time.Now())
+	if err != nil {
+		return false
+	}
+	response, err := f.client.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// signed makes a webhook as Standard Webhooks 1.0.0 describes it.
+func signed(ctx context.Context, url, secret, id string, body []byte, at time.Time) (*http.Request, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		return nil, err
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("webhook-id", id)
+	request.Header.Set("webhook-timestamp", stamp)
+	request.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return request, nil
+}
