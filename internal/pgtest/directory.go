@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -104,19 +103,11 @@ func (d directory) remove() error {
 
 // logTail is the end of the server's log as an error, for a server that did not start.
 func (d directory) logTail() error {
-	log, err := os.Open(d.log())
-	if err != nil {
-		return fmt.Errorf("open log: %w", err)
-	}
-	defer log.Close()
-	const tail = 2 << 10
-	info, err := log.Stat()
-	if err != nil {
-		return fmt.Errorf("stat log: %w", err)
-	}
-	text, err := io.ReadAll(io.NewSectionReader(log, max(0, info.Size()-tail), tail))
+	text, err := os.ReadFile(d.log())
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}
+	const tail = 2 << 10
+	text = text[max(0, len(text)-tail):]
 	return fmt.Errorf("log of postgres: %s", text)
 }

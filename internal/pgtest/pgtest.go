@@ -18,8 +18,9 @@ const databaseTimeout = 30 * time.Second
 // errNoMain is what a test gets whose binary has no one to stop the cluster.
 var errNoMain = errors.New("no pgtest.Main: the package needs `func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }`")
 
-// shared is the cluster of this binary. It starts with the first call of DSN, so that a run of other tests pays nothing.
-var shared struct { //nolint:gochecknoglobals // One cluster a test binary is the point: starting one takes a second.
+// shared is the cluster of this binary. It starts with the first call of DSN, so that a run of
+// other tests pays nothing; one for all of them because starting one takes a second.
+var shared struct { //nolint:gochecknoglobals // TestMain and the tests have nothing else in common.
 	mu        sync.Mutex
 	running   bool // Main has not returned yet.
 	cluster   *cluster
