@@ -1,0 +1,72 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+)
+
+// UIOff is the UIAddr of a server without web UI.
+const UIOff = "off"
+
+// Config of an embedded server.
+type Config struct {
+	// DataDir holds Temporal's SQLite files in a subdirectory; it is created with mode 0700. Required unless PostgresDSN is
+	// set. One process at a time may use it.
+	DataDir string
+	// PostgresDSN, a postgres:// URL, keeps everything in PostgreSQL instead of DataDir: in the database it names and in
+	// one beside it, whose name ends in _visibility. Both are created when missing. It makes the server a stand-in for a
+	// real cluster in tests; it is not meant for production.
+	PostgresDSN string
+	// FrontendAddr is the host:port for clients; port 0 means any free one. Required. Temporal's inner services listen on
+	// free ports of 127.0.0.1.
+	FrontendAddr string
+	// UIAddr is the host:port of the web UI; port 0 means any free one, "off" or empty means no UI.
+	UIAddr string
+	// UICodecEndpoint is where the web UI has payloads decrypted; empty when they are not encrypted.
+	UICodecEndpoint string
+	// Namespace is created when missing, with seven days of retention and Busbar's search attributes. Required.
+	Namespace string
+	// Synchronous is SQLite's setting for Temporal's files: NORMAL (default) or FULL. At NORMAL a power cut may take the
+	// last moments of workflow history with it; the application's own rows, at FULL, start those workflows again.
+	Synchronous string
+	// Logger takes the server's messages from LogLevel up. Required.
+	Logger *slog.Logger
+	// LogLevel is the least level passed on; the default is warnings. The server is talkative below that.
+	LogLevel slog.Leveler
+}
+
+func (c Config) validate() (Config, error) {
+	switch {
+	case c.DataDir == "" && c.PostgresDSN == "":
+		return c, errors.New("configure Temporal server: data directory is empty")
+	case c.Namespace == "":
+		return c, errors.New("configure Temporal server: namespace is empty")
+	case c.Logger == nil:
+		return c, errors.New("configure Temporal server: logger is missing")
+	}
+	if _, _, err := net.SplitHostPort(c.FrontendAddr); err != nil {
+		return c, fmt.Errorf("configure Temporal server: frontend address: %w", err)
+	}
+	if c.UIAddr == "" {
+		c.UIAddr = UIOff
+	}
+	if c.UIAddr != UIOff {
+		if _, _, err := net.SplitHostPort(c.UIAddr); err != nil {
+			return c, fmt.Errorf("configure Temporal server: UI address: %w", err)
+		}
+	}
+	switch c.Synchronous = strings.ToUpper(c.Synchronous); c.Synchronous {
+	case "":
+		c.Synchronous = "NORMAL"
+	case "NORMAL", "FULL":
+	default:
+		return c, fmt.Errorf("configure Temporal server: synchronous must be NORMAL or FULL, not %q", c.Synchronous)
+	}
+	if c.LogLevel == nil {
+		c.LogLevel = slog.LevelWarn
+	}
+	return c, nil
+}
