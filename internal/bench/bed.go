@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"busbar/internal/webhook"
 )
 
 // bed is the server under test, started or found, and the way to talk to it.
@@ -107,11 +109,11 @@ func (t *trial) register(ctx context.Context) error {
 			return err
 		}
 		t.endpoints = append(t.endpoints, created.ID)
-		check, err := newVerifier(created.Secret)
+		verifier, err := webhook.ParseVerifier(created.Secret)
 		if err != nil {
 			return fmt.Errorf("use secret of endpoint: %w", err)
 		}
-		t.sink.trust(n, check)
+		t.sink.trust(n, verifier)
 	}
 	return nil
 }

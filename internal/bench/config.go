@@ -82,6 +82,11 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Drain is how long accepted events may take to arrive after the last was posted; what is missing then is lost.
 	Drain time.Duration
+	// Linger is how long the sink stays open after everything has arrived, to count repeats.
+	Linger time.Duration
+	// CrashLinger is Linger after a crash: longer than the claim that a dead process holds on an attempt, which is the delivery
+	// timeout and 5 s.
+	CrashLinger time.Duration
 
 	// JSON makes Run write the report as JSON instead of text.
 	JSON bool
@@ -112,6 +117,8 @@ func DefaultConfig() Config {
 		StartTimeout:   30 * time.Second,
 		RequestTimeout: 30 * time.Second,
 		Drain:          time.Minute,
+		Linger:         time.Second,
+		CrashLinger:    25 * time.Second,
 	}
 }
 
@@ -154,6 +161,8 @@ func (c Config) validate() error {
 		{"start timeout", c.StartTimeout, time.Millisecond},
 		{"request timeout", c.RequestTimeout, time.Millisecond},
 		{"drain", c.Drain, time.Millisecond},
+		{"linger", c.Linger, 0},
+		{"crash linger", c.CrashLinger, 0},
 	} {
 		if d.value < d.low || d.value > time.Hour {
 			return fmt.Errorf("%s is %s: it must be from %s to 1h", d.name, d.value, d.low)

@@ -40,7 +40,7 @@ func (r *runner) crash(ctx context.Context, b *bed, result *Result) (err error) 
 		return err
 	}
 	crash.First, crash.Last = t.ledger.recovery(ready)
-	return nil
+	return pause(ctx, r.cfg.CrashLinger)
 }
 
 // killUnderLoad returns when the server is dead and every post has ended.

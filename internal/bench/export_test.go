@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"busbar/internal/webhook"
 )
 
 // What the tests of single parts use.
@@ -42,12 +44,12 @@ func NewSink(secret string) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	check, err := newVerifier(secret)
+	verifier, err := webhook.ParseVerifier(secret)
 	if err != nil {
 		return nil, err
 	}
 	for n := range s.endpoints {
-		s.trust(n, check)
+		s.trust(n, verifier)
 	}
 	return &Sink{sink: s, ledger: l}, nil
 }

@@ -22,8 +22,9 @@ import (
 type fakeFaults struct {
 	// loseEvery, repeatEvery and refuseEvery concern each n-th event; 0 means none.
 	loseEvery, repeatEvery, refuseEvery int
-	forge                               bool
-	otherBody                           bool
+	forge, otherBody                    bool
+	// atOnce sends an event's webhooks before the event is answered, so that all are counted whatever the timing.
+	atOnce bool
 }
 
 // fakeAPI answers as the public API does as far as the benchmark uses it, and delivers at once, 8 webhooks at a time. With a
@@ -156,6 +157,9 @@ func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events++
+	if f.faults.atOnce {
+		defer f.running.Wait()
+	}
 	if every(f.faults.refuseEvery, f.events) {
 		reply(w, http.StatusServiceUnavailable, map[string]any{"error": map[string]string{"code": "UNAVAILABLE"}})
 		return

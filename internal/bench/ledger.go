@@ -23,6 +23,7 @@ type ledger struct {
 	repeats  []int
 	errors   map[string]int
 	open     int
+	marked   time.Duration
 	fresh    time.Duration
 	changed  chan struct{}
 	settled  func()
@@ -104,7 +105,7 @@ func (l *ledger) arrive(endpoint int, id string, now time.Time) bool {
 		return false
 	}
 	at := l.offset(now)
-	if l.fresh == 0 && endpoint < l.awaited {
+	if l.fresh == 0 && at >= l.marked && endpoint < l.awaited {
 		l.fresh = at
 	}
 	cell := &l.arrivals[n*l.endpoints+endpoint]
@@ -159,11 +160,11 @@ func (l *ledger) wait(ctx context.Context) error {
 	return nil
 }
 
-// mark makes firstSince look for webhooks from now on.
+// mark makes firstSince look for webhooks that were received from now on.
 func (l *ledger) mark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fresh = 0
+	l.marked, l.fresh = l.offset(time.Now()), 0
 }
 
 // firstSince returns when the first webhook after mark was received, the first try for its event or not.

@@ -98,6 +98,9 @@ func (t *trial) steady(ctx context.Context, result *Result, work func() error) e
 		used, err = t.measure(ctx, work)
 	}
 	t.figures(from, used, result)
+	if err == nil {
+		err = pause(ctx, t.bed.cfg.Linger)
+	}
 	t.count(ctx, result)
 	return err
 }

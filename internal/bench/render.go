@@ -94,7 +94,7 @@ func (r Result) text() string {
 	if r.LoadCPU != nil {
 		l.row("load, sink", "%.2f CPU ms per event", *r.LoadCPU)
 	}
-	if r.Memory != nil {
+	if r.Memory != nil && r.Idle == nil && r.Pending == nil { // those two show it themselves
 		l.row("memory", "%s", r.Memory.text())
 	}
 	return l.String()
@@ -140,8 +140,8 @@ func (l *lines) details(r Result) {
 		l.row("hanging", "%d webhooks reached the endpoint that holds each for %s", h.Received, duration(h.HoldMs))
 	}
 	if c := r.Crash; c != nil {
-		l.row("killed", "%d posts unanswered, %d deliveries outstanding", c.Unanswered, c.Backlog)
-		l.row("back", "ready after %s, first delivery %s later, last %s later", duration(c.Ready), optional(c.First), optional(c.Last))
+		l.row("killed", "%s unanswered, %s outstanding", plural(c.Unanswered, "post"), plural(c.Backlog, "webhook"))
+		l.row("back", "ready after %s, then first delivery %s, last %s", duration(c.Ready), optional(c.First), optional(c.Last))
 	}
 	if i := r.Idle; i != nil {
 		if i.Ready != nil {
@@ -200,5 +200,5 @@ func optional(ms *float64) string {
 	if ms == nil {
 		return "never"
 	}
-	return duration(*ms)
+	return "after " + duration(*ms)
 }

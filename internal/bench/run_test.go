@@ -34,7 +34,9 @@ func quick(scenarios ...bench.Scenario) bench.Config {
 	cfg.GrowthAt = []int{20, 60}
 	cfg.GrowthProbe = 10
 	cfg.Settle = time.Millisecond
-	cfg.Drain = 10 * time.Second
+	cfg.Drain = 30 * time.Second
+	cfg.Linger = 0
+	cfg.CrashLinger = 0
 	cfg.Command = []string{"busbar", "bench", "--key", "sk_test_x"}
 	return cfg
 }
@@ -136,12 +138,12 @@ func TestRunReportsWhatTheServerDoesWrong(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cfg, fake := against(t, quick(bench.Paced), test.faults)
+			test.faults.atOnce = true
+			cfg, _ := against(t, quick(bench.Paced), test.faults)
 			if test.want.Losses > 0 {
-				cfg.Drain = time.Second
+				cfg.Drain = time.Millisecond
 			}
 			result, err := one(t, cfg)
-			fake.running.Wait()
 			if (err != nil) != (test.fails != "") || (err != nil && !strings.Contains(err.Error(), test.fails)) {
 				t.Errorf("error %v, want %q", err, test.fails)
 			}
@@ -164,7 +166,6 @@ func TestSaturatedRun(t *testing.T) {
 		cfg, _ := against(t, quick(bench.Saturated), fakeFaults{})
 		cfg.Endpoints = 3
 		cfg.AcceptedOnly = acceptedOnly
-		// The fake never lets the third endpoint hang here: all three answer at once.
 		result, err := one(t, cfg)
 		if err != nil {
 			t.Fatal(err)

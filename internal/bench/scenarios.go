@@ -139,7 +139,7 @@ func (r *runner) growth(ctx context.Context, b *bed, result *Result) (err error)
 		}
 		result.Growth = append(result.Growth, probe)
 	}
-	return nil
+	return pause(ctx, r.cfg.Linger)
 }
 
 // probe posts events until so many are stored, lets the server come to rest and measures what further ones cost.

@@ -13,10 +13,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"busbar/internal/webhook"
 )
 
 // maxWebhook bounds what the sink reads of one request: the largest event data and its envelope fit.
 const maxWebhook = 512 << 10
+
+const closeTimeout = 500 * time.Millisecond
 
 // behaviour is how an endpoint of the sink answers a verified webhook.
 type behaviour struct {
@@ -47,7 +51,7 @@ type sink struct {
 
 type sinkEndpoint struct {
 	behaviour behaviour
-	check     atomic.Pointer[verifier]
+	trusted   atomic.Pointer[webhook.Verifier]
 	attempts  atomic.Int64
 }
 
@@ -89,8 +93,8 @@ func (s *sink) url(endpoint int) string {
 }
 
 // trust sets what an endpoint's webhooks are verified by; until then they all count as badly signed.
-func (s *sink) trust(endpoint int, check *verifier) {
-	s.endpoints[endpoint].check.Store(check)
+func (s *sink) trust(endpoint int, by webhook.Verifier) {
+	s.endpoints[endpoint].trusted.Store(&by)
 }
 
 // attempts counts the whole requests an endpoint received.
@@ -114,8 +118,8 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	endpoint := &s.endpoints[n]
 	endpoint.attempts.Add(1)
-	check := endpoint.check.Load()
-	if check == nil || check.verify(r.Header, body, now) != nil {
+	trusted := endpoint.trusted.Load()
+	if trusted == nil || webhook.Verify([]webhook.Verifier{*trusted}, r.Header, body, now) != nil {
 		s.badSignatures.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -159,10 +163,10 @@ func (s *sink) hold(ctx context.Context, d time.Duration) {
 	}
 }
 
-// close lets held requests go and ends the server.
+// close lets held requests go and ends the server. Connections that never carried a request are not waited for long.
 func (s *sink) close() error {
 	s.release.Do(func() { close(s.released) })
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := s.server.Shutdown(ctx); err != nil {
 		if err := s.server.Close(); err != nil {
