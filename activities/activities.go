@@ -1,0 +1,158 @@
+// Package activities does what workflows may not: it sends webhooks and writes down how that went.
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+	"busbar/internal/webhook"
+)
+
+// Deliveries is what the activities need of the store.
+type Deliveries interface {
+	Claim(ctx context.Context, req store.ClaimRequest) (store.Claimable, error)
+	Unclaim(ctx context.Context, id busbar.DeliveryID, owner string) error
+	CloseDelivery(ctx context.Context, id busbar.DeliveryID, status busbar.DeliveryStatus, reason string) (bool, error)
+	PendingDeliveries(ctx context.Context, ref store.EventRef, after busbar.DeliveryID, limit int) ([]store.DeliveryRef, error)
+}
+
+// Sources is where the parts of a shipment are read.
+type Sources interface {
+	Delivery(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
+	Event(ctx context.Context, env busbar.Environment, id busbar.EventID) (busbar.Event, error)
+	Subscribers(ctx context.Context, env busbar.Environment) (*store.Subscribers, error)
+	DisableEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID, reason string) error
+}
+
+// Recorder puts a finished attempt on record; it returns when the record is committed.
+type Recorder interface {
+	Do(ctx context.Context, f *store.Finished) error
+}
+
+// Sender makes one attempt.
+type Sender interface {
+	Send(ctx context.Context, r webhook.Request) webhook.Result
+}
+
+// Prepared is where deliveries wait that this very process has claimed.
+type Prepared interface {
+	Take(id busbar.DeliveryID) (intake.Shipment, bool)
+}
+
+// Observer counts.
+type Observer interface {
+	Attempt(env busbar.Environment, class string, took time.Duration)
+	FirstAttempt(waited time.Duration)
+	Delivery(env busbar.Environment, status busbar.DeliveryStatus)
+}
+
+// Config says what the activities work with. All of it is needed.
+type Config struct {
+	Deliveries Deliveries
+	Sources    Sources
+	Recorder   Recorder
+	Sender     Sender
+	Prepared   Prepared
+	Observer   Observer
+	Gate       *webhook.Gate
+	Health     *webhook.Health
+	Schedule   webhook.Schedule
+	// Jitter spreads the waits of the schedule: 0.2 is ±20 %.
+	Jitter float64
+	// Random gives numbers in [0, 1).
+	Random func() float64
+	// Timeout bounds an attempt at an endpoint that names none.
+	Timeout time.Duration
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Activities are the activities. They are safe for concurrent use.
+type Activities struct {
+	cfg Config
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Activities, error) {
+	for name, missing := range map[string]bool{
+		"Deliveries": cfg.Deliveries == nil, "Sources": cfg.Sources == nil, "Recorder": cfg.Recorder == nil,
+		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
+		"Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
+		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("new activities: %s is missing", name)
+		}
+	}
+	return &Activities{cfg: cfg}, nil
+}
+
+// Target names a delivery for an activity. Only names travel through workflow histories.
+type Target struct {
+	Environment busbar.Environment `json:"environment"`
+	DeliveryID  busbar.DeliveryID  `json:"deliveryId"`
+	EndpointID  busbar.EndpointID  `json:"endpointId"`
+}
+
+// Outcome says what an activity made of a delivery.
+type Outcome string
+
+// The outcomes.
+const (
+	// OutcomeDelivered, OutcomeFailed, OutcomeParked, OutcomeCancelled: it has come to that status.
+	OutcomeDelivered Outcome = Outcome(busbar.DeliveryDelivered)
+	OutcomeFailed    Outcome = Outcome(busbar.DeliveryFailed)
+	OutcomeParked    Outcome = Outcome(busbar.DeliveryParked)
+	OutcomeCancelled Outcome = Outcome(busbar.DeliveryCancelled)
+	// OutcomeRetry: the first attempt failed and the schedule goes on.
+	OutcomeRetry Outcome = "retry"
+	// OutcomeBusy: nothing was sent, because as many attempts as the endpoint allows are under way.
+	OutcomeBusy Outcome = "busy"
+	// OutcomeSlow: nothing was sent, because the endpoint's last attempts failed or were slow.
+	OutcomeSlow Outcome = "slow"
+)
+
+// Refs gives a page of the pending deliveries of an event.
+func (a *Activities) Refs(ctx context.Context, in RefsInput) ([]Target, error) {
+	ref := store.EventRef{Environment: in.Environment, ID: in.EventID}
+	refs, err := a.cfg.Deliveries.PendingDeliveries(ctx, ref, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	targets := make([]Target, len(refs))
+	for i, r := range refs {
+		targets[i] = Target{in.Environment, r.DeliveryID, r.EndpointID}
+	}
+	return targets, nil
+}
+
+// RefsInput asks for a page of deliveries.
+type RefsInput struct {
+	Environment busbar.Environment `json:"environment"`
+	EventID     busbar.EventID     `json:"eventId"`
+	After       busbar.DeliveryID  `json:"after"`
+	Limit       int                `json:"limit"`
+}
+
+// load reads what sending needs. An endpoint that is gone is no error: it is nil.
+func (a *Activities) load(ctx context.Context, d busbar.Delivery) (intake.Shipment, error) {
+	e, err := a.cfg.Sources.Event(ctx, d.Environment, d.EventID)
+	if err != nil {
+		return intake.Shipment{}, fmt.Errorf("read event: %w", err)
+	}
+	subs, err := a.cfg.Sources.Subscribers(ctx, d.Environment)
+	if err != nil {
+		return intake.Shipment{}, fmt.Errorf("read endpoint: %w", err)
+	}
+	sub, _ := subs.Get(d.EndpointID)
+	return intake.Shipment{Delivery: d, Event: e, Subscriber: sub}, nil
+}
+
+// errGone is what an attempt at an endpoint that was deleted has for a reason.
+var errGone = errors.New("the endpoint was deleted")

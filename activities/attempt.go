@@ -1,0 +1,121 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+	"busbar/internal/webhook"
+)
+
+// attempt sends a shipment once and puts on record how that went and what follows.
+func (a *Activities) attempt(ctx context.Context, s intake.Shipment, number int, manual bool) (*store.Finished, error) {
+	req, err := a.request(s, number)
+	if err != nil {
+		return nil, err
+	}
+	if number == 1 {
+		a.cfg.Observer.FirstAttempt(a.cfg.Now().Sub(s.Event.ReceivedAt))
+	}
+	done := a.cfg.Health.Begin(string(s.Delivery.EndpointID))
+	result := a.cfg.Sender.Send(ctx, req)
+	done(result.OK())
+	if result.Class == webhook.ClassCanceled {
+		// This process is going down. The attempt stays claimed, and is put on record as interrupted by the next.
+		return nil, fmt.Errorf("send: %s", result.Err)
+	}
+	if result.Disable {
+		reason := "the endpoint asked for it with the response header webhook-delivery: disable"
+		if result.StatusCode == http.StatusGone {
+			reason = "the endpoint answered 410 Gone"
+		}
+		if err := a.cfg.Sources.DisableEndpoint(ctx, s.Delivery.Environment, s.Delivery.EndpointID, reason); err != nil {
+			return nil, fmt.Errorf("disable endpoint: %w", err)
+		}
+	}
+	f := a.follow(s.Delivery, result, number, manual)
+	if err := a.cfg.Recorder.Do(context.WithoutCancel(ctx), f); err != nil {
+		return nil, fmt.Errorf("record attempt: %w", err)
+	}
+	a.tell(ctx, s, f)
+	return f, nil
+}
+
+func (a *Activities) request(s intake.Shipment, number int) (webhook.Request, error) {
+	sub := s.Subscriber
+	body, err := payload(&s.Event, sub.PayloadFormat)
+	if err != nil {
+		return webhook.Request{}, err
+	}
+	var keys []webhook.Key
+	for _, k := range sub.SigningKeys(a.cfg.Now()) {
+		key, err := webhook.ParseKey(k.Secret)
+		if err != nil {
+			return webhook.Request{}, fmt.Errorf("read signing key of %s: %w", sub.ID, err)
+		}
+		keys = append(keys, key)
+	}
+	header := make(http.Header, len(sub.Headers))
+	for name, value := range sub.Headers {
+		header.Set(name, value)
+	}
+	return webhook.Request{
+		URL: sub.URL, Header: header, MessageID: string(s.Event.ID), Keys: keys, Body: body,
+		Timeout: a.timeout(sub), AllowHTTP: s.Event.Environment == busbar.Sandbox, EventType: s.Event.Type,
+		DeliveryID: string(s.Delivery.ID), Environment: string(s.Event.Environment), Attempt: number,
+	}, nil
+}
+
+func (a *Activities) timeout(sub *store.Subscriber) time.Duration {
+	if sub != nil && sub.Timeout > 0 {
+		return sub.Timeout
+	}
+	return a.cfg.Timeout
+}
+
+// follow decides what an attempt makes of its delivery.
+func (a *Activities) follow(d busbar.Delivery, r webhook.Result, number int, manual bool) *store.Finished {
+	f := &store.Finished{Step: d.Step, Attempt: busbar.Attempt{
+		DeliveryID: d.ID, Number: number, At: r.At, Duration: r.Duration, Timing: busbar.Timing(r.Timing),
+		StatusCode: r.StatusCode, ErrorClass: string(r.Class), Error: r.Err,
+		RequestHeaders: r.RequestHeader, ResponseHeaders: r.ResponseHeader,
+		ResponseBody: r.ResponseBody, Truncated: r.Truncated,
+	}}
+	switch {
+	case r.OK():
+		f.Status = busbar.DeliveryDelivered
+	case d.Single, r.Abort:
+		f.Status = busbar.DeliveryFailed
+	case r.Disable:
+		f.Status = busbar.DeliveryParked
+	case manual:
+		// The schedule goes on where it was.
+		f.Status, f.NextAttemptAt = busbar.DeliveryPending, d.NextAttemptAt
+	default:
+		wait, ok := a.cfg.Schedule.Wait(d.Step, r.RetryAfter, a.cfg.Jitter, a.cfg.Random())
+		if !ok {
+			f.Status = busbar.DeliveryFailed
+			break
+		}
+		f.Status, f.Step, f.NextAttemptAt = busbar.DeliveryPending, d.Step+1, a.cfg.Now().Add(wait)
+	}
+	f.Attempt.NextAttemptAt = f.NextAttemptAt
+	return f
+}
+
+// tell counts and logs an attempt, in one line.
+func (a *Activities) tell(ctx context.Context, s intake.Shipment, f *store.Finished) {
+	env := s.Delivery.Environment
+	a.cfg.Observer.Attempt(env, f.Attempt.ErrorClass, f.Attempt.Duration)
+	if f.Status != busbar.DeliveryPending {
+		a.cfg.Observer.Delivery(env, f.Status)
+	}
+	a.cfg.Logger.InfoContext(ctx, "attempt",
+		"event_id", s.Event.ID, "endpoint_id", s.Delivery.EndpointID, "delivery_id", s.Delivery.ID,
+		"attempt", f.Attempt.Number, "status", f.Status, "code", f.Attempt.StatusCode, "error", f.Attempt.Error,
+		"ms", f.Attempt.Duration.Milliseconds())
+}

@@ -1,0 +1,162 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+)
+
+// The heartbeat of Deliver: HeartbeatTimeout without one means that its worker is gone.
+const (
+	HeartbeatTimeout = 5 * time.Second
+	heartbeatEvery   = time.Second
+)
+
+// Waits of Deliver for reasons other than the schedule.
+const (
+	deliverPermit = 200 * time.Millisecond
+	busyFirst     = time.Second
+	busyMost      = time.Minute
+)
+
+// Types of the errors by which Deliver asks to be run again. People read them in the Temporal UI.
+const (
+	ErrorAttemptFailed = "AttemptFailed"
+	ErrorNotDue        = "NotDue"
+	ErrorBusy          = "Busy"
+)
+
+// Deliver makes the attempts of a delivery that First did not finish, one an execution: between them Temporal keeps
+// the time. The delivery's row says which attempt is next and when; Temporal's own count says nothing.
+func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
+	stop := beat(ctx)
+	defer stop()
+	release, ok := a.permit(ctx, t, deliverPermit, nil)
+	if !ok {
+		return "", again(ErrorBusy, "as many attempts as the endpoint allows are under way", a.busyWait(ctx))
+	}
+	defer release()
+	info := activity.GetInfo(ctx)
+	outcome, c, err := a.claim(ctx, t, info.WorkflowExecution.ID+"/"+info.ActivityID)
+	if err != nil || c == nil {
+		return outcome, err
+	}
+	f, err := a.attempt(ctx, c.Shipment, c.attempt, c.manual)
+	if err != nil {
+		return "", err
+	}
+	if f.Status != busbar.DeliveryPending {
+		return Outcome(f.Status), nil
+	}
+	return "", again(ErrorAttemptFailed, describe(f.Attempt.Number, f.Attempt.Error, f.NextAttemptAt), f.NextAttemptAt.Sub(a.cfg.Now()))
+}
+
+// claimed is a shipment that may be sent.
+type claimed struct {
+	intake.Shipment
+	attempt int
+	manual  bool
+}
+
+// claim takes the right to send. It gives a shipment, or an outcome when there is nothing to send, or an error that
+// asks to come again.
+func (a *Activities) claim(ctx context.Context, t Target, owner string) (Outcome, *claimed, error) {
+	lasts := busbar.MaxDeliveryTimeout + ClaimMargin
+	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
+		if sub, ok := subs.Get(t.EndpointID); ok {
+			lasts = a.timeout(sub) + ClaimMargin
+		}
+	}
+	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: owner, For: lasts})
+	if err != nil {
+		if busbar.CodeOf(err) == busbar.CodeNotFound {
+			// Its retention is over.
+			return OutcomeCancelled, nil, nil
+		}
+		return "", nil, fmt.Errorf("claim delivery: %w", err)
+	}
+	switch c.Outcome {
+	case store.ClaimClosed:
+		return Outcome(c.Delivery.Status), nil, nil
+	case store.ClaimNotDue:
+		d := c.Delivery
+		return "", nil, again(ErrorNotDue, describe(d.Attempts, d.LastError, d.NextAttemptAt), c.Wait)
+	case store.ClaimHeld:
+		return "", nil, again(ErrorBusy, "another worker is making an attempt", c.Wait)
+	case store.Claimed:
+	}
+	s, err := a.load(ctx, c.Delivery)
+	if err != nil {
+		return "", nil, err
+	}
+	if outcome, closed, err := a.closeUnwanted(ctx, s); err != nil || closed {
+		return outcome, nil, err
+	}
+	return "", &claimed{s, c.Attempt, c.Manual}, nil
+}
+
+// closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint is disabled.
+func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment) (Outcome, bool, error) {
+	status, reason := busbar.DeliveryStatus(""), ""
+	switch {
+	case s.Subscriber == nil:
+		status, reason = busbar.DeliveryCancelled, errGone.Error()
+	case !s.Subscriber.Enabled && !s.Delivery.Single:
+		status, reason = busbar.DeliveryParked, s.Delivery.LastError
+	default:
+		return "", false, nil
+	}
+	if _, err := a.cfg.Deliveries.CloseDelivery(ctx, s.Delivery.ID, status, reason); err != nil {
+		return "", false, fmt.Errorf("close delivery: %w", err)
+	}
+	a.cfg.Observer.Delivery(s.Delivery.Environment, status)
+	return Outcome(status), true, nil
+}
+
+// again asks Temporal to run the activity once more, after a wait.
+func again(kind, message string, wait time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{
+		NextRetryDelay: max(wait, time.Millisecond),
+	})
+}
+
+func describe(attempts int, reason string, next time.Time) string {
+	return fmt.Sprintf("attempt %d: %s; next try at %s", attempts, reason, next.UTC().Format(timeFormat))
+}
+
+// busyWait grows with each time that a delivery found no slot, so that a long queue is not asked after too often.
+func (a *Activities) busyWait(ctx context.Context) time.Duration {
+	wait := busyFirst
+	for n := activity.GetInfo(ctx).Attempt; n > 1 && wait < busyMost; n-- {
+		wait *= 2
+	}
+	wait = min(wait, busyMost)
+	return time.Duration(float64(wait) * (0.75 + a.cfg.Random()/2))
+}
+
+// beat tells Temporal that the worker lives, until stop is called.
+func beat(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(heartbeatEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}

@@ -1,0 +1,69 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+)
+
+// firstPermit is how long a first attempt waits for a free slot of its endpoint, holding up its event's task.
+const firstPermit = 250 * time.Millisecond
+
+// ClaimMargin is how long a claim outlives the timeout of its attempt.
+const ClaimMargin = 5 * time.Second
+
+// First makes the first attempt at an endpoint that answers well, as a local activity in the event's own task. What it
+// cannot do quickly it leaves to Deliver.
+func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
+	s, prepared := a.cfg.Prepared.Take(t.DeliveryID)
+	leave := func(o Outcome) (Outcome, error) {
+		if prepared {
+			return o, a.cfg.Deliveries.Unclaim(ctx, t.DeliveryID, intake.FirstOwner)
+		}
+		return o, nil
+	}
+	if !a.cfg.Health.Quick(string(t.EndpointID)) {
+		return leave(OutcomeSlow)
+	}
+	release, ok := a.permit(ctx, t, firstPermit, s.Subscriber)
+	if !ok {
+		return leave(OutcomeBusy)
+	}
+	defer release()
+	number := 1
+	if !prepared {
+		outcome, claimed, err := a.claim(ctx, t, intake.FirstOwner)
+		if err != nil || claimed == nil {
+			return outcome, err
+		}
+		s, number = claimed.Shipment, claimed.attempt
+	}
+	f, err := a.attempt(ctx, s, number, false)
+	if err != nil {
+		return "", err
+	}
+	if f.Status == busbar.DeliveryPending {
+		return OutcomeRetry, nil
+	}
+	return Outcome(f.Status), nil
+}
+
+// permit waits for a free slot of an endpoint.
+func (a *Activities) permit(ctx context.Context, t Target, wait time.Duration, sub *store.Subscriber) (release func(), ok bool) {
+	limit := busbar.DefaultMaxInFlight
+	if sub == nil {
+		if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
+			sub, _ = subs.Get(t.EndpointID)
+		}
+	}
+	if sub != nil {
+		limit = sub.MaxInFlight
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	release, err := a.cfg.Gate.Acquire(ctx, string(t.EndpointID), limit)
+	return release, err == nil
+}

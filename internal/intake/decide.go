@@ -1,0 +1,101 @@
+package intake
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"busbar"
+	"busbar/internal/store"
+)
+
+// settle fills in what the producer left to Busbar: the id, the times, the flags.
+func settle(e busbar.Event, env busbar.Environment, now time.Time) busbar.Event {
+	e.Environment = env
+	e.ReceivedAt = now
+	if e.ID == "" {
+		e.ID = busbar.NewEventID()
+	}
+	switch {
+	case e.Timestamp.IsZero():
+		e.Timestamp = now
+	case e.Timestamp.After(now.Add(busbar.MaxClockSkew)):
+		e.Timestamp = now
+		e.Flags = append(e.Flags, busbar.FlagTimestampClamped)
+	}
+	if e.DeviceID != "" {
+		e.Flags = append(e.Flags, busbar.FlagUnknownDevice)
+	}
+	if e.Causation.RootEventID == "" {
+		e.Causation.RootEventID = e.ID
+	}
+	return e
+}
+
+// route decides which endpoints get an event. It is pure: the same event and subscribers give the same deliveries,
+// but for their ids.
+func route(e *busbar.Event, subs []*store.Subscriber) []busbar.Delivery {
+	var deliveries []busbar.Delivery
+	for _, sub := range subs {
+		if sub.Wants(e.Type) {
+			deliveries = append(deliveries, newDelivery(e, sub))
+		}
+	}
+	return deliveries
+}
+
+func newDelivery(e *busbar.Event, sub *store.Subscriber) busbar.Delivery {
+	d := busbar.Delivery{
+		ID: busbar.NewDeliveryID(), Environment: e.Environment, EventID: e.ID, EventType: e.Type, EndpointID: sub.ID,
+		Status: busbar.DeliveryPending, NextAttemptAt: e.ReceivedAt, WorkflowID: e.WorkflowID(), CreatedAt: e.ReceivedAt,
+	}
+	if !sub.Enabled {
+		d.Status = busbar.DeliveryParked
+	}
+	return d
+}
+
+// hashContent hashes what a producer said of an event, so that the same said again is a duplicate and anything else
+// under the same id is refused. The order of keys and white space do not count.
+func hashContent(e *busbar.Event) (store.ContentHash, error) {
+	h := sha256.New()
+	at := int64(0)
+	if !e.Timestamp.IsZero() {
+		at = e.Timestamp.UnixMicro()
+	}
+	fmt.Fprintf(h, "%q %q %d ", e.Type, string(e.DeviceID), at)
+	dec := json.NewDecoder(bytes.NewReader(e.Data))
+	dec.UseNumber()
+	var data any
+	if err := dec.Decode(&data); err != nil {
+		return store.ContentHash{}, fmt.Errorf("read data of event: %w", err)
+	}
+	if err := json.NewEncoder(h).Encode(data); err != nil {
+		return store.ContentHash{}, fmt.Errorf("hash data of event: %w", err)
+	}
+	return store.ContentHash(h.Sum(nil)), nil
+}
+
+// keptAnswer is the stored form of a request's outcomes.
+type keptAnswer struct {
+	Outcomes []Outcome `json:"outcomes"`
+}
+
+func marshalAnswer(outcomes []Outcome) (store.Answer, error) {
+	b, err := json.Marshal(keptAnswer{outcomes})
+	if err != nil {
+		return store.Answer{}, fmt.Errorf("write answer: %w", err)
+	}
+	return store.Answer{Status: len(outcomes), Body: b}, nil
+}
+
+func unmarshalAnswer(a store.Answer) ([]Outcome, error) {
+	var kept keptAnswer
+	if err := json.Unmarshal(a.Body, &kept); err != nil {
+		return nil, fmt.Errorf("read answer of %s outcomes: %w", strconv.Itoa(a.Status), err)
+	}
+	return kept.Outcomes, nil
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"busbar"
+	"busbar/migrations"
+)
+
+// Finished is an attempt that was made, with what it makes of its delivery.
+type Finished struct {
+	Attempt busbar.Attempt
+	// Status is pending when the schedule goes on.
+	Status        busbar.DeliveryStatus
+	Step          int
+	NextAttemptAt time.Time
+}
+
+// Finish records attempts and moves their deliveries on, all in one transaction. A delivery that was cancelled while
+// its attempt was under way stays so, unless the attempt delivered it after all.
+func (s *Store) Finish(ctx context.Context, finished []*Finished) error {
+	attempts := make([]attemptRow, 0, len(finished))
+	values := make([]any, 0, 9*len(finished))
+	now := micros(s.now())
+	for _, f := range finished {
+		row, err := newAttemptRow(&f.Attempt)
+		if err != nil {
+			return err
+		}
+		attempts = append(attempts, row)
+		completed := int64(0)
+		if f.Status != busbar.DeliveryPending {
+			completed = now
+		}
+		values = append(values, row.DeliveryID, string(f.Status), row.Number, f.Step, micros(f.NextAttemptAt),
+			row.StatusCode, row.Error, completed)
+	}
+	return s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		// The same attempt may be finished twice when its activity was repeated after a lost answer.
+		err := tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&attempts, insertBatch).Error
+		if err != nil {
+			return fmt.Errorf("record attempts: %w", err)
+		}
+		if err := tx.Exec(s.finishSQL(len(finished)), values...).Error; err != nil {
+			return fmt.Errorf("move deliveries on: %w", err)
+		}
+		return nil
+	})
+}
+
+// finishSQL updates n deliveries by one statement.
+func (s *Store) finishSQL(n int) string {
+	row := "(?, ?, ?, ?, ?, ?, ?, ?)"
+	if s.dialect == migrations.Postgres {
+		row = "(?, ?, ?::bigint, ?::bigint, ?::bigint, ?::bigint, ?, ?::bigint)"
+	}
+	return `WITH f (id, status, number, step, next_attempt_at, status_code, error, completed_at) AS (VALUES ` +
+		strings.TrimSuffix(strings.Repeat(row+", ", n), ", ") + `)
+	UPDATE deliveries SET status = f.status, attempts = f.number, step = f.step, next_attempt_at = f.next_attempt_at,
+		last_status_code = f.status_code, last_error = f.error, completed_at = f.completed_at, retry_now = FALSE,
+		claim_owner = '', claim_until = 0, claim_attempt = f.number
+	FROM f WHERE deliveries.id = f.id AND deliveries.attempts < f.number
+		AND (deliveries.status = 'pending' OR f.status = 'delivered')`
+}
+
+// PurgeIdempotencyKeys deletes up to limit answers that are no longer given again, and reports how many it deleted.
+func (s *Store) PurgeIdempotencyKeys(ctx context.Context, limit int) (int, error) {
+	var n int64
+	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		// idempotency_keys_age
+		res := tx.Exec(`DELETE FROM idempotency_keys WHERE (api_key_id, route, key) IN (
+				SELECT api_key_id, route, key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
+			micros(s.now().Add(-busbar.IdempotencyWindow)), limit)
+		n = res.RowsAffected
+		if res.Error != nil {
+			return fmt.Errorf("purge idempotency keys: %w", res.Error)
+		}
+		return nil
+	})
+	return int(n), err
+}

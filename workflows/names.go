@@ -1,0 +1,38 @@
+// Package workflows orchestrates: it decides in which order things happen and how long to wait. It is deterministic; all
+// that touches the world is an activity.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"busbar"
+	"busbar/activities"
+)
+
+// TaskQueue is where all of Busbar's workflows and activities run.
+const TaskQueue = "busbar"
+
+// TaskTimeout bounds a workflow task. Commands leave a task with local activities at 80 % of it, and it is what a
+// worker that crashed costs, so it is short.
+const TaskTimeout = 3 * time.Second
+
+// Names of the workflows, as the Temporal UI shows them.
+const (
+	ProcessEventName = "ProcessEvent"
+	RedeliverName    = "Redeliver"
+)
+
+// RedeliverID is the id of the workflow that opens a delivery again.
+func RedeliverID(env busbar.Environment, id busbar.DeliveryID) string {
+	return "redeliver-" + string(env) + "-" + string(id)
+}
+
+// Register makes the workflows and activities known to a worker.
+func Register(r worker.Registry, a *activities.Activities) {
+	r.RegisterWorkflowWithOptions(ProcessEvent, workflow.RegisterOptions{Name: ProcessEventName})
+	r.RegisterWorkflowWithOptions(Redeliver, workflow.RegisterOptions{Name: RedeliverName})
+	r.RegisterActivity(a)
+}
