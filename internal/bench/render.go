@@ -94,7 +94,7 @@ func (r Result) text() string {
 	if r.LoadCPU != nil {
 		l.row("load, sink", "%.2f CPU ms per event", *r.LoadCPU)
 	}
-	if r.Memory != nil && r.Idle == nil && r.Pending == nil { // those two show it themselves
+	if r.Memory != nil && r.Idle == nil && r.Pending == nil && r.Growth == nil { // those show it themselves
 		l.row("memory", "%s", r.Memory.text())
 	}
 	return l.String()

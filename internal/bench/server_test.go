@@ -1,7 +1,11 @@
 package bench_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,4 +74,36 @@ func TestServerThatDoesNotStartIsExplained(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the fake refuses to start") {
 		t.Errorf("error %v", err)
 	}
+}
+
+func TestInterruptEndsTheOwnServer(t *testing.T) {
+	t.Parallel()
+	cfg := own(t, quick(bench.Paced))
+	cfg.Duration = time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		for range ticker.C {
+			if ctx.Err() != nil || delivering(cfg.Dir) {
+				cancel()
+				return
+			}
+		}
+	}()
+	report, err := bench.Run(ctx, cfg, io.Discard)
+	if !errors.Is(err, bench.ErrInterrupted) || len(report.Results) != 1 || report.Results[0].Accepted == 0 {
+		t.Errorf("error %v, report %+v", err, report)
+	}
+}
+
+// delivering reports whether the fake server in dir has written down a delivery.
+func delivering(dir string) bool {
+	journals, err := filepath.Glob(filepath.Join(dir, "*", "data", "journal"))
+	if err != nil || len(journals) == 0 {
+		return false
+	}
+	text, err := os.ReadFile(journals[0])
+	return err == nil && strings.Contains(string(text), "\ndone ")
 }
