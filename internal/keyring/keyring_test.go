@@ -216,9 +216,11 @@ func TestNeverPrinted(t *testing.T) {
 	t.Parallel()
 	raw := rawKey(0x41)
 	ring := mustParse(t, base64.StdEncoding.EncodeToString(raw))
+	// fmt prints what an unexported field points to without asking its methods.
+	type hidden struct{ ring *keyring.Keyring }
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&out, verb+" "+verb+"\n", ring, struct{ Ring *keyring.Keyring }{ring})
+		fmt.Fprintf(&out, verb+verb+verb+"\n", ring, struct{ Ring *keyring.Keyring }{ring}, hidden{ring})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "ring", ring)
 	if err := json.NewEncoder(&out).Encode(ring); err != nil {
@@ -231,7 +233,7 @@ func TestNeverPrinted(t *testing.T) {
 			t.Errorf("the key was printed:\n%s", out.String())
 		}
 	}
-	if !strings.Contains(out.String(), "redacted") {
+	if out := out.String(); !strings.Contains(out, "redacted") {
 		t.Error("nothing says that a key was left out")
 	}
 }

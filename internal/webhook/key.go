@@ -34,14 +34,16 @@ const (
 // Key signs messages. Its zero value holds nothing and signs nothing. It is safe for concurrent use and never prints
 // its secret.
 type Key struct {
-	// A pointer, because fmt prints the insides of an unexported struct field without asking its methods.
-	secret *secret
+	// A function, because fmt prints what an unexported field holds or points to without asking its methods.
+	reveal func() secret
 }
 
 type secret struct {
 	hmac    []byte
 	ed25519 ed25519.PrivateKey
 }
+
+func newKey(s secret) Key { return Key{func() secret { return s }} }
 
 // GenerateHMAC returns a new symmetric secret: "whsec_" and base64 of 32 random bytes.
 func GenerateHMAC() (string, error) {
@@ -71,7 +73,7 @@ func ParseKey(text string) (Key, error) {
 		if err != nil {
 			return Key{}, err
 		}
-		return Key{&secret{hmac: raw}}, nil
+		return newKey(secret{hmac: raw}), nil
 	}
 	encoded, asymmetric := strings.CutPrefix(text, privatePrefix)
 	if !asymmetric {
@@ -85,7 +87,7 @@ func ParseKey(text string) (Key, error) {
 	if !bytes.Equal(ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize]), raw) {
 		return Key{}, errors.New("parse key: the two halves of the whsk_ key do not belong together")
 	}
-	return Key{&secret{ed25519: raw}}, nil
+	return newKey(secret{ed25519: raw}), nil
 }
 
 func decodeSecret(encoded string) ([]byte, error) {
@@ -115,15 +117,15 @@ func decodeBase64(text string) ([]byte, error) {
 // Sign returns the signature of "id.unixSeconds.body" as one entry of the signature header: "v1,…" for HMAC-SHA256,
 // "v1a,…" for ed25519. The zero Key returns "".
 func (k Key) Sign(id string, at time.Time, body []byte) string {
-	switch {
-	case k.secret == nil:
+	if k.IsZero() {
 		return ""
-	case k.secret.hmac != nil:
-		return versionHMAC + "," + base64.StdEncoding.EncodeToString(sumHMAC(k.secret.hmac, signedPrefix(id, at), body))
-	default:
-		signature := ed25519.Sign(k.secret.ed25519, append(signedPrefix(id, at), body...))
-		return versionEd25519 + "," + base64.StdEncoding.EncodeToString(signature)
 	}
+	secret := k.reveal()
+	if secret.hmac != nil {
+		return versionHMAC + "," + base64.StdEncoding.EncodeToString(sumHMAC(secret.hmac, signedPrefix(id, at), body))
+	}
+	signature := ed25519.Sign(secret.ed25519, append(signedPrefix(id, at), body...))
+	return versionEd25519 + "," + base64.StdEncoding.EncodeToString(signature)
 }
 
 func signedPrefix(id string, at time.Time) []byte {
@@ -141,14 +143,14 @@ func sumHMAC(key, prefix, body []byte) []byte {
 
 // PublicKey is "whpk_…" for an ed25519 key and "" for any other.
 func (k Key) PublicKey() string {
-	if k.secret == nil || k.secret.ed25519 == nil {
+	if k.IsZero() || k.reveal().ed25519 == nil {
 		return ""
 	}
-	return publicPrefix + base64.StdEncoding.EncodeToString(k.secret.ed25519[ed25519.SeedSize:])
+	return publicPrefix + base64.StdEncoding.EncodeToString(k.reveal().ed25519[ed25519.SeedSize:])
 }
 
 // IsZero says whether the key holds nothing.
-func (k Key) IsZero() bool { return k.secret == nil }
+func (k Key) IsZero() bool { return k.reveal == nil }
 
 // Format prints a placeholder whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) {

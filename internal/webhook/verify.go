@@ -30,12 +30,17 @@ var (
 
 // Verifier checks signatures of one key. Its zero value accepts nothing. It never prints its secret.
 type Verifier struct {
-	secret *verifierSecret
+	// A function for the same reason as in Key.
+	reveal func() verifierSecret
 }
 
 type verifierSecret struct {
 	hmac   []byte
 	public ed25519.PublicKey
+}
+
+func newVerifier(s verifierSecret) Verifier {
+	return Verifier{func() verifierSecret { return s }}
 }
 
 // ParseVerifier reads what a subscriber holds: a "whsec_" secret or a "whpk_" public key (or the "whsk_" private key
@@ -53,19 +58,19 @@ func ParseVerifier(text string) (Verifier, error) {
 	if err != nil || len(raw) != ed25519.PublicKeySize {
 		return Verifier{}, errors.New("parse key: after whpk_ there must be base64 of 32 bytes")
 	}
-	return Verifier{&verifierSecret{public: raw}}, nil
+	return newVerifier(verifierSecret{public: raw}), nil
 }
 
 // Verifier returns the checking side of the key.
 func (k Key) Verifier() Verifier {
-	switch {
-	case k.secret == nil:
+	if k.IsZero() {
 		return Verifier{}
-	case k.secret.hmac != nil:
-		return Verifier{&verifierSecret{hmac: k.secret.hmac}}
-	default:
-		return Verifier{&verifierSecret{public: ed25519.PublicKey(k.secret.ed25519[ed25519.SeedSize:])}}
 	}
+	secret := k.reveal()
+	if secret.hmac != nil {
+		return newVerifier(verifierSecret{hmac: secret.hmac})
+	}
+	return newVerifier(verifierSecret{public: ed25519.PublicKey(secret.ed25519[ed25519.SeedSize:])})
 }
 
 // Verify accepts a message whose timestamp is within Tolerance of now and which at least one of the verifiers signed.
@@ -113,15 +118,16 @@ func readHeaders(header http.Header) (id, timestamp, signatures string, err erro
 }
 
 func (v Verifier) matches(version, signature string, prefix, body []byte) bool {
-	if v.secret == nil {
+	if v.reveal == nil {
 		return false
 	}
-	if v.secret.hmac != nil {
+	secret := v.reveal()
+	if secret.hmac != nil {
 		if version != versionHMAC {
 			return false
 		}
 		// Texts are compared, not bytes: base64 has several writings of the same bytes.
-		want := base64.StdEncoding.EncodeToString(sumHMAC(v.secret.hmac, prefix, body))
+		want := base64.StdEncoding.EncodeToString(sumHMAC(secret.hmac, prefix, body))
 		return hmac.Equal([]byte(signature), []byte(want))
 	}
 	if version != versionEd25519 {
@@ -132,7 +138,7 @@ func (v Verifier) matches(version, signature string, prefix, body []byte) bool {
 		return false
 	}
 	message := append(append(make([]byte, 0, len(prefix)+len(body)), prefix...), body...)
-	return ed25519.Verify(v.secret.public, message, raw)
+	return ed25519.Verify(secret.public, message, raw)
 }
 
 // Format prints a placeholder whatever the verb.
