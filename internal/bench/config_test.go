@@ -142,3 +142,11 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestClientRefusesToDialStrangers(t *testing.T) {
+	t.Parallel()
+	err := bench.Get(t.Context(), "http://192.0.2.1:9")
+	if err == nil || !strings.Contains(err.Error(), "is not loopback") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -91,3 +92,52 @@ func (s *Sink) Attempts(endpoint int) int { return s.attempts(endpoint) }
 
 // StatusOK is what a healthy endpoint answers.
 const StatusOK = http.StatusOK
+
+// Get sends a request as the benchmark does.
+func Get(ctx context.Context, url string) error {
+	c := newClient(url, "", time.Second)
+	defer c.close()
+	_, err := c.do(ctx, http.MethodGet, "/readyz", nil)
+	return err
+}
+
+// Entry is an event in a Ledger: when it was due, sent and answered, and when its webhook came; 0 means never.
+type Entry struct{ Due, Sent, Answered, Arrived time.Duration }
+
+// Latencies writes entries into a ledger and returns its ingest, end-to-end and late samples and the span.
+func Latencies(entries []Entry) (ingest, endToEnd, late []time.Duration, span time.Duration) {
+	l := newLedger("t-", 1, 1)
+	for _, e := range entries {
+		n, id := l.begin(l.origin.Add(e.Due), l.origin.Add(e.Sent))
+		if e.Answered != 0 {
+			l.accept(n, l.origin.Add(e.Answered))
+		}
+		if e.Arrived != 0 {
+			l.arrive(0, id, l.origin.Add(e.Arrived))
+		}
+	}
+	t := l.tally(0, len(entries))
+	return t.ingest, t.endToEnd, t.lag, t.span()
+}
+
+// Recovery makes two events arrive before a mark, the second a further time after it at the given offset, and one more event
+// 10 ms after that; it returns what is reported of a server that was ready at the mark.
+func Recovery(after time.Duration) (first, last *float64) {
+	l := newLedger("t-", 1, 1)
+	now := time.Now()
+	ids := make([]string, 3)
+	for i := range ids {
+		var n int
+		n, ids[i] = l.begin(now, now)
+		l.accept(n, now)
+	}
+	l.arrive(0, ids[0], now)
+	l.arrive(0, ids[1], now)
+	time.Sleep(time.Millisecond)
+	l.mark()
+	ready := l.origin.Add(l.marked)
+	l.arrive(0, ids[1], now) // received before the mark, verified after it
+	l.arrive(0, ids[1], ready.Add(after))
+	l.arrive(0, ids[2], ready.Add(after+10*time.Millisecond))
+	return l.recovery(ready)
+}

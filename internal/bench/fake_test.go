@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,7 +23,7 @@ import (
 type fakeFaults struct {
 	// loseEvery, repeatEvery and refuseEvery concern each n-th event; 0 means none.
 	loseEvery, repeatEvery, refuseEvery int
-	forge, otherBody                    bool
+	forge, otherBody, duplicate         bool
 	// atOnce sends an event's webhooks before the event is answered, so that all are counted whatever the timing.
 	atOnce bool
 }
@@ -88,6 +89,8 @@ func (f *fakeAPI) resume(path string) error {
 			if json.Unmarshal([]byte(rest), &e) == nil {
 				open[e.EventID] = e
 			}
+		case "tidied":
+			return errors.New("the fake was ended in order, not by a crash")
 		case "done":
 			delete(open, rest)
 		}
@@ -172,8 +175,12 @@ func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
 	if every(f.faults.repeatEvery, f.events) {
 		f.deliver(e)
 	}
+	status := "accepted"
+	if f.faults.duplicate {
+		status = "duplicate"
+	}
 	reply(w, http.StatusAccepted, map[string]any{
-		"success": true, "data": map[string]string{"eventId": e.EventID, "status": "accepted", "workflowId": "w"},
+		"success": true, "data": map[string]string{"eventId": e.EventID, "status": status, "workflowId": "w"},
 	})
 }
 

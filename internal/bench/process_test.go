@@ -57,6 +57,7 @@ func fakeProcess(args []string) error {
 	server := &http.Server{Handler: fake.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
+		fake.write("tidied")
 		_ = server.Close()
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

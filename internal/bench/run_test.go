@@ -128,6 +128,10 @@ func TestRunReportsWhatTheServerDoesWrong(t *testing.T) {
 			want: counts{Events: 105}, fails: "none of 105 events was accepted",
 		},
 		{
+			name: "called a duplicate", faults: fakeFaults{duplicate: true}, errors: map[string]int{"UNEXPECTED_ANSWER": 105},
+			want: counts{Events: 105, Deliveries: 105}, fails: "none of 105 events was accepted",
+		},
+		{
 			name: "forged", faults: fakeFaults{forge: true}, fails: "210 webhooks with a bad signature",
 			want: counts{Events: 105, Accepted: 105, Losses: 105, BadSignatures: 210},
 		},
