@@ -72,6 +72,9 @@ func reason(err error) string {
 		return errno.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed"
+	// The transport's own text for this wraps no error and prints its format.
+	case strings.Contains(err.Error(), "readLoopPeekFailLocked"):
+		return "the receiver spoke before it was asked"
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {

@@ -80,7 +80,8 @@ func (s *nameServer) answer(query dnsmessage.Message) *dnsmessage.Message {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rounds := s.answers[question.Name.String()]
+	name := strings.ToLower(question.Name.String())
+	rounds := s.answers[name]
 	if len(rounds) == 0 {
 		message.RCode = dnsmessage.RCodeNameError
 		return message
@@ -98,7 +99,7 @@ func (s *nameServer) answer(query dnsmessage.Message) *dnsmessage.Message {
 	}
 	// A lookup asks for both types; the question about IPv4 ends the round.
 	if question.Type == dnsmessage.TypeA && len(rounds) > 1 {
-		s.answers[question.Name.String()] = rounds[1:]
+		s.answers[name] = rounds[1:]
 	}
 	return message
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Request is one attempt to deliver one message.
@@ -48,7 +50,13 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkSendable(r.Header); err != nil {
+		return nil, nil, err
+	}
 	ours := c.ownHeader(r, strconv.FormatInt(at.Unix(), 10), signatures)
+	if err := checkSendable(ours); err != nil {
+		return nil, nil, err
+	}
 	sent := make(http.Header, len(ours)+len(r.Header)+1)
 	// Without values the header is not sent; it tells the transport that the message may be sent again when a kept
 	// connection turns out to be dead. Receivers know repeats by the message id.
@@ -111,4 +119,19 @@ func (c *Client) ownHeader(r Request, timestamp, signatures string) http.Header 
 		header[headerAttempt] = []string{strconv.Itoa(r.Attempt)}
 	}
 	return header
+}
+
+// checkSendable finds what the transport would refuse, so that it is not taken for a fault of the receiver.
+func checkSendable(header http.Header) error {
+	for name, values := range header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return errors.New("a header name has characters that it cannot have")
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("header %s has characters that it cannot have", name)
+			}
+		}
+	}
+	return nil
 }
