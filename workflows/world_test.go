@@ -1,0 +1,180 @@
+package workflows_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"busbar"
+	"busbar/activities"
+	"busbar/internal/intake"
+	"busbar/internal/keyring"
+	"busbar/internal/store"
+	"busbar/internal/webhook"
+	"busbar/workflows"
+)
+
+// world is a real store and real activities under a clock that skips. Only the endpoints are made up.
+type world struct {
+	t       *testing.T
+	env     *testsuite.TestWorkflowEnvironment
+	store   *store.Store
+	handoff *intake.Handoff
+	// answer says how an endpoint answers an attempt.
+	answer func(r webhook.Request) webhook.Result
+
+	mu   sync.Mutex
+	sent []webhook.Request
+	at   []time.Time
+}
+
+// Send makes the world the sender of the activities.
+func (w *world) Send(_ context.Context, r webhook.Request) webhook.Result {
+	w.mu.Lock()
+	w.sent = append(w.sent, r)
+	w.at = append(w.at, w.env.Now())
+	w.mu.Unlock()
+	res := w.answer(r)
+	res.At = w.env.Now()
+	return res
+}
+
+// Take says that no delivery was prepared by this process.
+func (w *world) Take(busbar.DeliveryID) (intake.Shipment, bool) { return intake.Shipment{}, false }
+
+// Do records an attempt.
+func (w *world) Do(ctx context.Context, f *store.Finished) error {
+	return w.store.Finish(ctx, []*store.Finished{f})
+}
+
+// Attempt, FirstAttempt and Delivery are not counted here.
+func (*world) Attempt(busbar.Environment, string, time.Duration)   {}
+func (*world) FirstAttempt(time.Duration)                          {}
+func (*world) Delivery(busbar.Environment, busbar.DeliveryStatus) {}
+
+func failing(code int) func(webhook.Request) webhook.Result {
+	return func(webhook.Request) webhook.Result {
+		return webhook.Result{StatusCode: code, Class: webhook.ClassStatus, Err: "HTTP 500"}
+	}
+}
+
+func healthy(webhook.Request) webhook.Result { return webhook.Result{StatusCode: 200} }
+
+func newWorld(t *testing.T, schedule string) *world {
+	t.Helper()
+	w := &world{t: t, answer: healthy}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	w.env = suite.NewTestWorkflowEnvironment()
+	w.env.SetTestTimeout(time.Minute)
+	key, err := keyring.Generate()
+	must(t, err)
+	ring, err := keyring.Parse(key)
+	must(t, err)
+	w.store, err = store.Open(t.Context(), store.Config{
+		Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Now: w.env.Now, Relaxed: true,
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.store.Close()) })
+	_, err = w.store.Migrate(t.Context())
+	must(t, err)
+	s, err := webhook.ParseSchedule(schedule)
+	must(t, err)
+	gate, err := webhook.NewGate(webhook.GateConfig{})
+	must(t, err)
+	health, err := webhook.NewHealth(webhook.HealthConfig{})
+	must(t, err)
+	acts, err := activities.New(activities.Config{
+		Deliveries: w.store, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w,
+		Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
+		Timeout: 15 * time.Second, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	workflows.Register(w.env, acts)
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// endpoint makes an endpoint.
+func (w *world) endpoint(mutate func(*busbar.Endpoint)) busbar.EndpointID {
+	w.t.Helper()
+	now := w.env.Now()
+	e := busbar.Endpoint{
+		ID: busbar.NewEndpointID(), Environment: busbar.Sandbox, URL: "https://example.com/hook",
+		PayloadFormat: busbar.Enveloped, MaxInFlight: 4, Signing: busbar.SigningHMAC, Enabled: true, CreatedAt: now, UpdatedAt: now,
+	}
+	if mutate != nil {
+		mutate(&e)
+	}
+	secret, err := webhook.GenerateHMAC()
+	must(w.t, err)
+	key := busbar.SigningKey{ID: "sk_" + string(e.ID), EndpointID: e.ID, Kind: busbar.KeyHMAC, Secret: secret, CreatedAt: now}
+	_, err = w.store.Once(w.t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
+		return store.Answer{}, tx.CreateEndpoint(&e, []busbar.SigningKey{key})
+	})
+	must(w.t, err)
+	return e.ID
+}
+
+// event accepts an event with a delivery to each endpoint, and returns what its workflow gets.
+func (w *world) event(endpoints ...busbar.EndpointID) workflows.ProcessEventInput {
+	w.t.Helper()
+	now := w.env.Now().UTC()
+	e := busbar.Event{
+		ID: busbar.NewEventID(), Environment: busbar.Sandbox, Type: "device.updated", Timestamp: now, ReceivedAt: now,
+		Data: json.RawMessage(`{"state":{"level":100}}`),
+	}
+	a := store.Accepted{Event: e}
+	in := workflows.ProcessEventInput{Environment: e.Environment, EventID: e.ID}
+	for _, id := range endpoints {
+		d := busbar.Delivery{
+			ID: busbar.NewDeliveryID(), Environment: e.Environment, EventID: e.ID, EventType: e.Type, EndpointID: id,
+			Status: busbar.DeliveryPending, NextAttemptAt: now, WorkflowID: e.WorkflowID(), CreatedAt: now,
+		}
+		a.Deliveries = append(a.Deliveries, d)
+		in.Deliveries = append(in.Deliveries, workflows.Delivery{ID: d.ID, EndpointID: id, Host: "example.com", Quick: true})
+	}
+	must(w.t, w.store.Decide(w.t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
+		return tx.Insert([]store.Accepted{a})
+	}))
+	return in
+}
+
+func (w *world) run(in workflows.ProcessEventInput) workflows.ProcessEventResult {
+	w.t.Helper()
+	w.env.ExecuteWorkflow(workflows.ProcessEventName, in)
+	if !w.env.IsWorkflowCompleted() {
+		w.t.Fatal("the workflow did not end")
+	}
+	must(w.t, w.env.GetWorkflowError())
+	var result workflows.ProcessEventResult
+	must(w.t, w.env.GetWorkflowResult(&result))
+	return result
+}
+
+func (w *world) delivery(id busbar.DeliveryID) busbar.Delivery {
+	w.t.Helper()
+	d, err := w.store.Delivery(w.t.Context(), busbar.Sandbox, id)
+	must(w.t, err)
+	return d
+}
+
+func (w *world) attempts(id busbar.DeliveryID) []busbar.Attempt {
+	w.t.Helper()
+	list, err := w.store.Attempts(w.t.Context(), id)
+	must(w.t, err)
+	return list
+}
