@@ -32,7 +32,7 @@ func settings() dynamicconfig.StaticClient {
 		// The first workflow task comes back with the start when the worker is in this process.
 		dynamicconfig.EnableEagerWorkflowStart.Key(): true,
 
-		// Memory: see BenchmarkIdle.
+		// Memory. Closed workflows leave the cache after five minutes instead of an hour.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): cachedWorkflows,
 		dynamicconfig.HistoryCacheTTL.Key():              5 * time.Minute,
 		dynamicconfig.HistoryCacheBackgroundEvict.Key(): dynamicconfig.CacheBackgroundEvictSettings{

@@ -11,7 +11,8 @@ import (
 // is a delivery's daily business and has its own line in our log, so these are for debugging only.
 const sdkNoise = "Activity error"
 
-// NewLogger passes the SDK's messages on to logger; the line about every failed activity attempt becomes a debug line.
+// NewLogger passes the SDK's warnings and errors on to logger. What it tells of itself, and the line about every failed
+// activity attempt, become debug lines.
 func NewLogger(logger *slog.Logger) log.Logger {
 	return sdkLogger{log.NewStructuredLogger(logger)}
 }
@@ -19,6 +20,8 @@ func NewLogger(logger *slog.Logger) log.Logger {
 type sdkLogger struct{ log.Logger }
 
 var _ log.WithLogger = sdkLogger{}
+
+func (l sdkLogger) Info(msg string, keyvals ...any) { l.Debug(msg, keyvals...) }
 
 func (l sdkLogger) Error(msg string, keyvals ...any) {
 	if strings.HasPrefix(msg, sdkNoise) {
