@@ -20,6 +20,11 @@ func (s *Store) SigningKeys(ctx context.Context, env busbar.Environment, id busb
 	return keys, translate(err)
 }
 
+// SigningKeys gives the keys that sign for an endpoint, as this transaction left them.
+func (tx *Tx) SigningKeys(id busbar.EndpointID) ([]busbar.SigningKey, error) {
+	return tx.store.liveKeys(tx.db, id)
+}
+
 func (s *Store) liveKeys(db *gorm.DB, id busbar.EndpointID) ([]busbar.SigningKey, error) {
 	var rows []signingKeyRow
 	// signing_keys_by_endpoint

@@ -1,0 +1,89 @@
+// Package api is the HTTP API under /v1: one list of routes, and what each of them decodes, calls and renders.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+)
+
+// Intake is the door through which events enter. An error is about the whole request; what is wrong with one candidate
+// stands in its outcome.
+type Intake interface {
+	Accept(ctx context.Context, env busbar.Environment, candidates []intake.Candidate, key *intake.Idempotency) ([]intake.Outcome, error)
+	// SendTest makes an event that goes to one endpoint, once.
+	SendTest(ctx context.Context, env busbar.Environment, endpoint busbar.EndpointID, event busbar.Event) (busbar.DeliveryID, busbar.EventID, error)
+}
+
+// Redeliverer acts on deliveries that exist.
+type Redeliverer interface {
+	RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
+	Cancel(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
+}
+
+// URLChecker says whether a URL may be a target: nil, webhook.ErrNotURL, *webhook.ForbiddenError or the context's error.
+type URLChecker interface {
+	CheckURL(ctx context.Context, rawURL string, allowHTTP bool) error
+}
+
+// Config is what an API needs. All of it is required but where a field says otherwise.
+type Config struct {
+	Store       *store.Store
+	Intake      Intake
+	Redeliverer Redeliverer
+	Guard       URLChecker
+	Logger      *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// RateLimit is how many requests a second a key may make, with bursts of as many; zero is unlimited.
+	RateLimit float64
+	// DeliveryTimeout bounds an attempt to an endpoint without a timeout of its own.
+	DeliveryTimeout time.Duration
+	// WorkflowURL links to a workflow in the Temporal UI, empty when there is none; nil is always empty.
+	WorkflowURL func(workflowID, runID string) string
+	// WorkflowRetention is how long Temporal keeps a workflow; older ones are not linked to. Zero is for ever.
+	WorkflowRetention time.Duration
+	// Document answers GET /v1/openapi.json.
+	Document []byte
+}
+
+// API answers requests. It is safe for concurrent use.
+type API struct {
+	Config
+	catalog *catalog
+	limits  *limits
+}
+
+// New checks the configuration.
+func New(cfg Config) (*API, error) {
+	switch {
+	case cfg.Store == nil:
+		return nil, errors.New("make API: no store was given")
+	case cfg.Intake == nil:
+		return nil, errors.New("make API: no intake was given")
+	case cfg.Redeliverer == nil:
+		return nil, errors.New("make API: no redeliverer was given")
+	case cfg.Guard == nil:
+		return nil, errors.New("make API: no guard was given")
+	case cfg.Logger == nil:
+		return nil, errors.New("make API: no logger was given")
+	case cfg.DeliveryTimeout <= 0:
+		return nil, errors.New("make API: the delivery timeout must be positive")
+	case cfg.RateLimit < 0:
+		return nil, errors.New("make API: the rate limit must not be negative")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.WorkflowURL == nil {
+		cfg.WorkflowURL = func(string, string) string { return "" }
+	}
+	return &API{Config: cfg, catalog: newCatalog(cfg.Store), limits: newLimits(rate.Limit(cfg.RateLimit))}, nil
+}

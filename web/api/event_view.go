@@ -1,0 +1,60 @@
+package api
+
+import (
+	"encoding/json"
+
+	"busbar"
+)
+
+// Event is an event as clients see it.
+type Event struct {
+	ID         busbar.EventID     `json:"id" example:"evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21"`
+	Type       string             `json:"type" example:"device.updated"`
+	DeviceID   busbar.DeviceID    `json:"deviceId,omitempty"`
+	SiteID     busbar.SiteID      `json:"siteId,omitempty"`
+	Timestamp  Time               `json:"timestamp" doc:"When it happened."`
+	ReceivedAt Time               `json:"receivedAt"`
+	Data       json.RawMessage    `json:"data"`
+	Flags      []busbar.EventFlag `json:"flags" doc:"timestamp_clamped, unknown_device, test."`
+}
+
+// EventDetail is an event with what came of it.
+type EventDetail struct {
+	Event
+	Deliveries []Delivery       `json:"deliveries"`
+	Runs       []Run            `json:"runs"`
+	Causation  busbar.Causation `json:"causation"`
+	Temporal   Workflow         `json:"temporal"`
+}
+
+// Run is a run of a rule.
+type Run struct {
+	ID string `json:"id"`
+}
+
+// Workflow says where a workflow can be looked at.
+type Workflow struct {
+	WorkflowID string  `json:"workflowId"`
+	RunID      *string `json:"runId" doc:"null is the newest run."`
+	URL        *string `json:"url" doc:"In the Temporal UI; null when there is none or its retention is over."`
+}
+
+func viewEvent(e *busbar.Event) Event {
+	v := Event{
+		ID: e.ID, Type: e.Type, DeviceID: e.DeviceID, SiteID: e.SiteID,
+		Timestamp: Time(e.Timestamp), ReceivedAt: Time(e.ReceivedAt), Data: e.Data, Flags: e.Flags,
+	}
+	if v.Flags == nil {
+		v.Flags = []busbar.EventFlag{}
+	}
+	return v
+}
+
+func (a *API) workflow(e *busbar.Event) Workflow {
+	w := Workflow{WorkflowID: e.WorkflowID()}
+	over := a.WorkflowRetention > 0 && a.Now().Sub(e.ReceivedAt) > a.WorkflowRetention
+	if url := a.WorkflowURL(w.WorkflowID, ""); url != "" && !over {
+		w.URL = &url
+	}
+	return w
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"busbar"
+	"busbar/internal/store"
+)
+
+// Serve answers one request of a route. It never panics on what a client sends; panics of ours are the caller's.
+func (a *API) Serve(w http.ResponseWriter, r *http.Request, route *Route, call Call) {
+	ctx := r.Context()
+	if route.Public {
+		write(w, route.Status, a.Document)
+		return
+	}
+	key, err := a.authenticate(ctx, r)
+	if err != nil {
+		a.Fail(ctx, w, call, "", err)
+		return
+	}
+	reply, err := a.answer(ctx, w, r, route, call, key)
+	if err == nil {
+		err = a.succeed(w, call, key.Environment, reply)
+	}
+	if err != nil {
+		a.Fail(ctx, w, call, key.Environment, err)
+	}
+}
+
+func (a *API) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, route *Route, call Call, key busbar.APIKey) (*Reply, error) {
+	if err := a.limits.take(key.ID, a.Now()); err != nil {
+		return nil, err
+	}
+	if !key.Allows(route.Scopes...) {
+		return nil, forbidden(&key, route)
+	}
+	query, err := parseQuery(r.URL.RawQuery, route.Query)
+	if err != nil {
+		return nil, err
+	}
+	req := &Request{Key: key, Env: key.Environment, Params: call.Params, Query: query, Extend: extender(w)}
+	if route.Body != nil {
+		if req.Body, err = readBody(w, r, route.EmptyBody); err != nil {
+			return nil, err
+		}
+	}
+	if route.Creates {
+		if req.Idempotency, err = idempotency(r, key.ID, req.Body); err != nil {
+			return nil, err
+		}
+	}
+	return route.Handle(a, ctx, req)
+}
+
+// parseQuery refuses parameters that the route does not have.
+func parseQuery(raw string, params []Param) (url.Values, error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, busbar.Invalid("query", "invalid", "is not a query string")
+	}
+	for name, values := range query {
+		if !hasParam(params, name) {
+			e := busbar.Errorf(busbar.CodeUnknownField, "%s: there is no such query parameter", name)
+			e.Fields = []busbar.FieldError{{Path: name, Code: "unknown_field", Message: "there is no such query parameter"}}
+			return nil, e
+		}
+		if len(values) > 1 {
+			return nil, busbar.Invalid(name, "repeated", "is given more than once")
+		}
+		if strings.ContainsFunc(values[0], unprintable) {
+			return nil, busbar.Invalid(name, "format", "has characters that no value has")
+		}
+	}
+	return query, nil
+}
+
+func unprintable(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
+
+func hasParam(params []Param, name string) bool {
+	for _, p := range params {
+		if p.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// readBody takes a body as JSON whatever its Content-Type says: curl sends form data unless told otherwise.
+func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, error) {
+	tooLarge := busbar.Errorf(busbar.CodePayloadTooLarge, "the body is larger than %d bytes", busbar.MaxBodyBytes)
+	if r.ContentLength > busbar.MaxBodyBytes {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, busbar.MaxBodyBytes))
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge
+	}
+	if err != nil {
+		e := busbar.Errorf(busbar.CodeInvalidJSON, "the body could not be read to its end")
+		e.Err = err
+		return nil, e
+	}
+	if len(body) == 0 && mayBeEmpty {
+		return []byte("{}"), nil
+	}
+	return body, nil
+}
+
+// maxIdempotencyKey is the longest Idempotency-Key.
+const maxIdempotencyKey = 255
+
+func idempotency(r *http.Request, key busbar.KeyID, body []byte) (*store.IdempotencyKey, error) {
+	const header = "Idempotency-Key"
+	values := r.Header.Values(header)
+	if len(values) == 0 {
+		return nil, nil //nolint:nilnil // without the header there is no key, and that is fine
+	}
+	if len(values) > 1 {
+		return nil, busbar.Invalid(header, "repeated", "is given more than once")
+	}
+	if len(values[0]) < 1 || len(values[0]) > maxIdempotencyKey {
+		return nil, busbar.Invalid(header, "length", "must have 1 to %d characters", maxIdempotencyKey)
+	}
+	for _, c := range []byte(values[0]) {
+		if c < 0x21 || c > 0x7e {
+			return nil, busbar.Invalid(header, "invalid", "must be of visible ASCII characters")
+		}
+	}
+	return &store.IdempotencyKey{
+		APIKeyID: key, Route: r.Method + " " + r.URL.Path, Key: values[0], BodyHash: sha256.Sum256(body),
+	}, nil
+}
+
+// extender moves the server's deadline for the answer. The network's clock is the real one, whatever Config.Now is.
+func extender(w http.ResponseWriter) func(time.Duration) error {
+	return func(d time.Duration) error {
+		err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
+		if errors.Is(err, http.ErrNotSupported) {
+			return nil // there is no deadline to move
+		}
+		if err != nil {
+			return fmt.Errorf("extend deadline: %w", err)
+		}
+		return nil
+	}
+}
