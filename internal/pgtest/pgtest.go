@@ -20,7 +20,7 @@ var errNoMain = errors.New("no pgtest.Main: the package needs `func TestMain(m *
 
 // shared is the cluster of this binary. It starts with the first call of DSN, so that a run of
 // other tests pays nothing; one for all of them because starting one takes a second.
-var shared struct { //nolint:gochecknoglobals // TestMain and the tests have nothing else in common.
+var shared struct {
 	mu        sync.Mutex
 	running   bool // Main has not returned yet.
 	cluster   *cluster
