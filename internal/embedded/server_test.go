@@ -1,11 +1,15 @@
+//go:build !lean
+
 package embedded_test
 
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,6 +64,7 @@ func TestServer(t *testing.T) {
 	c.Close()
 	stop(t, server)
 
+	checkPlans(t, cfg.DataDir)
 	checkOtherVersion(t, cfg)
 }
 
@@ -299,6 +304,44 @@ func checkFinishes(t *testing.T, c client.Client) {
 	// Its row was updated at the end: the full-text index must not find the old one.
 	awaitList(t, c, temporal.FailingQuery("ep_down"), nil)
 	awaitList(t, c, "FailingEndpointIds = 'ep_down'", []string{"wait-1"})
+}
+
+// checkPlans asks SQLite which index serves each of the filters that must stay quick.
+func checkPlans(t *testing.T, dir string) {
+	t.Helper()
+	path := &url.URL{Path: filepath.Join(dir, "temporal", "visibility.db")}
+	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for filter, index := range map[string]string{
+		"":                            "default_idx",
+		" AND workflow_id = ?":        "by_workflow_id",
+		" AND workflow_type_name = ?": "by_workflow_type",
+		" AND status = ?":             "by_status",
+		" AND Keyword02 = ?":          "by_keyword_02",
+		" AND Keyword03 = ?":          "by_device_id",
+		" AND Keyword04 = ?":          "by_rule_id",
+		" AND parent_workflow_id = ?": "by_parent",
+	} {
+		var id, parent, unused int
+		var plan string
+		err := db.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN SELECT run_id FROM executions_visibility "+
+			"WHERE namespace_id = ? AND TemporalNamespaceDivision IS NULL"+filter+
+			" ORDER BY COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id LIMIT 20",
+			"n", "v").Scan(&id, &parent, &unused, &plan)
+		if err != nil {
+			t.Fatalf("explain %q: %v", filter, err)
+		}
+		if !strings.Contains(plan, "USING INDEX "+index+" ") {
+			t.Errorf("filter %q: plan is %q, want index %s", filter, plan, index)
+		}
+	}
 }
 
 func checkOtherVersion(t *testing.T, cfg embedded.Config) {
