@@ -180,7 +180,8 @@ func (g *Gate) settle(key string, p *permits) {
 	}
 }
 
-func (p *permits) free() bool { return p.inFlight < p.limit && p.waiting.Len() == 0 }
+// free is asked after admit, so that a free permit is one that nobody waits for.
+func (p *permits) free() bool { return p.inFlight < p.limit }
 
 func (p *permits) admit() {
 	for p.inFlight < p.limit && p.waiting.Len() > 0 {

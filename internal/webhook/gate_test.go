@@ -142,6 +142,41 @@ func TestGateWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// endingContext ends at the moment it is asked about, and lets something else happen just before.
+type endingContext struct {
+	context.Context
+	before func()
+}
+
+func (c endingContext) Done() <-chan struct{} {
+	c.before()
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func TestGatePermitAndEndAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	gate := newGate(t, 0)
+	var granted, ended int
+	for range 200 {
+		holder := acquire(t, gate, "ep", 1)
+		release, err := gate.Acquire(endingContext{t.Context(), holder}, "ep", 1)
+		if err != nil {
+			ended++
+		} else {
+			granted++
+			release()
+		}
+		if gate.Keys() != 0 {
+			t.Fatalf("granted %v: %d permits are lost", err == nil, gate.InFlight("ep"))
+		}
+	}
+	if granted == 0 || ended == 0 {
+		t.Errorf("granted %d, ended %d: only one of the two was tried", granted, ended)
+	}
+}
+
 func TestGateLimitChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
