@@ -28,9 +28,16 @@ type Config struct {
 	// AttemptTime bounds an attempt; claims last a little longer.
 	AttemptTime time.Duration
 	// Lanes is how many transactions may run at once; 1 for SQLite.
-	Lanes  int
-	Now    func() time.Time
-	Logger *slog.Logger
+	Lanes    int
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Observer Observer
+}
+
+// Observer counts events.
+type Observer interface {
+	Event(env busbar.Environment, status busbar.IngestStatus)
+	Refused(env busbar.Environment)
 }
 
 // Intake accepts events. It is safe for concurrent use.
@@ -70,8 +77,8 @@ const (
 
 // New starts an intake; Close ends it.
 func New(cfg Config) (*Intake, error) {
-	if cfg.Store == nil || cfg.Starter == nil {
-		return nil, errors.New("new intake: a store and a starter are needed")
+	if cfg.Store == nil || cfg.Starter == nil || cfg.Observer == nil || cfg.Quick == nil {
+		return nil, errors.New("new intake: a store, a starter, an observer and a judge of endpoints are needed")
 	}
 	in := &Intake{cfg: cfg}
 	in.commits = batch.New(batch.Config[*unit]{
@@ -147,6 +154,13 @@ func (in *Intake) offer(ctx context.Context, u *unit) error {
 		return err
 	case u.refused != nil:
 		return u.refused
+	}
+	for _, o := range u.outcomes {
+		if o.Err != nil {
+			in.cfg.Observer.Refused(u.env)
+		} else {
+			in.cfg.Observer.Event(u.env, o.Status)
+		}
 	}
 	for i := range u.started {
 		in.start(ctx, &u.started[i], u.subs)
