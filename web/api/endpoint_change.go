@@ -109,7 +109,7 @@ func parseTimeout(given strictjson.Optional[string]) (time.Duration, error) {
 	return d, nil
 }
 
-var typePattern = regexp.MustCompile(`^[a-zA-Z0-9_.*]+$`) //nolint:gochecknoglobals // compiled once, as regexp advises
+var typePattern = regexp.MustCompile(`^[a-zA-Z0-9_.*]+$`)
 
 func (a *API) checkEventTypes(ctx context.Context, env busbar.Environment, names []string) error {
 	if len(names) > maxEventTypeEntries {

@@ -13,7 +13,7 @@ import (
 func newSigningKey(kind busbar.KeyKind, now time.Time) (busbar.SigningKey, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return busbar.SigningKey{}, err //nolint:wrapcheck // says all there is to say
+		return busbar.SigningKey{}, err
 	}
 	k := busbar.SigningKey{ID: "sk_" + id.String(), Kind: kind, CreatedAt: now}
 	switch kind {

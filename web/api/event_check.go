@@ -22,7 +22,7 @@ type EventBody struct {
 }
 
 // earliest is the oldest time that an event may carry. Older ones come from clocks that were never set.
-var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant that Go has no literal for
+var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // checkEvent makes a domain event of one that a producer offers. The text went through strictjson.Check. An error that is
 // not a *busbar.Error is ours, not the event's.
@@ -81,15 +81,15 @@ func (a *API) producible(
 	switch {
 	case !given.Has() || name == "":
 		wrong("type", "required", "is missing")
-		return nil, nil //nolint:nilnil // noted as wrong
+		return nil, nil
 	case busbar.Reserved(name):
 		wrong("type", "reserved", "events of the type %s are made by Busbar only", shorten(name))
-		return nil, nil //nolint:nilnil // noted as wrong
+		return nil, nil
 	}
 	known, err := a.catalog.get(ctx, env, name)
 	if err != nil && busbar.CodeOf(err) == busbar.CodeNotFound {
 		wrong("type", "unknown", "there is no event type %q; GET /v1/event-types lists them, POST registers one", shorten(name))
-		return nil, nil //nolint:nilnil // noted as wrong
+		return nil, nil
 	}
 	return known, err
 }

@@ -26,6 +26,8 @@ type Route struct {
 	Body any
 	// EmptyBody: no body at all means {}.
 	EmptyBody bool
+	// Batch: the body may be an array of what Body is, and the answer then is one of what Answer is.
+	Batch bool
 	// Creates: the route takes an Idempotency-Key.
 	Creates bool
 	// Answer is a value of the type of the answer's data.

@@ -42,7 +42,7 @@ func Routes() []Route {
 	return []Route{
 		{
 			Method: http.MethodPost, Path: "/v1/events", Group: groupEvents, Summary: "Take one event, or an array of 1 to 500",
-			Scopes: writeEvents, Body: EventBody{}, Creates: true, Answer: AcceptedEvent{}, Status: http.StatusAccepted,
+			Scopes: writeEvents, Body: EventBody{}, Batch: true, Creates: true, Answer: AcceptedEvent{}, Status: http.StatusAccepted,
 			Codes:   with(bad, busbar.CodeEventTooLarge, busbar.CodeEventIDReused, busbar.CodeConflict),
 			Example: `{"type":"device.updated","deviceId":"dev_battery","data":{"state":{"level":100}}}`,
 			Handle:  (*API).createEvents,

@@ -100,11 +100,13 @@ func hasParam(params []Param, name string) bool {
 func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, error) {
 	tooLarge := busbar.Errorf(busbar.CodePayloadTooLarge, "the body is larger than %d bytes", busbar.MaxBodyBytes)
 	if r.ContentLength > busbar.MaxBodyBytes {
+		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, busbar.MaxBodyBytes))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
+		w.Header().Set("Connection", "close") // the rest is never read
 		return nil, tooLarge
 	}
 	if err != nil {
@@ -125,7 +127,7 @@ func idempotency(r *http.Request, key busbar.KeyID, body []byte) (*store.Idempot
 	const header = "Idempotency-Key"
 	values := r.Header.Values(header)
 	if len(values) == 0 {
-		return nil, nil //nolint:nilnil // without the header there is no key, and that is fine
+		return nil, nil
 	}
 	if len(values) > 1 {
 		return nil, busbar.Invalid(header, "repeated", "is given more than once")

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+)
+
+// health says that the process lives.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	// An error means that the client is gone.
+	_, _ = io.WriteString(w, `{"status":"ok"}`)
+}
+
+// ready is 200 once a worker has polled, and from then on while events are accepted: without a worker they are kept,
+// and delivered when one is back.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	readiness, ok := s.readiness(r)
+	body, err := json.Marshal(readiness)
+	if err != nil {
+		s.cfg.Logger.ErrorContext(r.Context(), "write readiness", slog.Any("error", err))
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(body) // as above
+}
+
+func (s *Server) readiness(r *http.Request) (Readiness, bool) {
+	readiness := s.cfg.Ready(r.Context())
+	if readiness.WorkersPolling {
+		s.polled.Store(true)
+	}
+	return readiness, readiness.Accepting && s.polled.Load()
+}

@@ -1,0 +1,187 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"busbar"
+	"busbar/internal/store"
+	"busbar/web/api"
+	"busbar/web/openapi"
+)
+
+// What the server needs from elsewhere.
+type (
+	// Intake is the door through which events enter.
+	Intake = api.Intake
+	// Redeliverer acts on deliveries that exist.
+	Redeliverer = api.Redeliverer
+	// URLChecker says whether a URL may be a target.
+	URLChecker = api.URLChecker
+)
+
+// Readiness is how well events are served right now.
+type Readiness struct {
+	// Accepting: events are taken.
+	Accepting bool `json:"accepting"`
+	// WorkersPolling: a worker has asked for work lately.
+	WorkersPolling bool `json:"workersPolling"`
+	// Backlog is how many events wait for their workflow to start.
+	Backlog int64 `json:"backlog"`
+}
+
+// Config is what a Server needs. All of it is required but where a field says otherwise.
+type Config struct {
+	Store       *store.Store
+	Intake      Intake
+	Redeliverer Redeliverer
+	Guard       URLChecker
+	Logger      *slog.Logger
+	// Ready is asked by GET /readyz and the landing page.
+	Ready func(ctx context.Context) Readiness
+	// DeliveryTimeout bounds an attempt to an endpoint without a timeout of its own.
+	DeliveryTimeout time.Duration
+	// Registry is where metrics are registered and what GET /metrics shows; nil is a new one.
+	Registry *prometheus.Registry
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// PublicURL is where clients reach the server, for links; it may be empty.
+	PublicURL string
+	// TemporalUIURL is linked from the landing page unless empty.
+	TemporalUIURL string
+	// WorkflowURL links to a workflow in the Temporal UI, empty when there is none; nil is always empty.
+	WorkflowURL func(workflowID, runID string) string
+	// WorkflowRetention is how long Temporal keeps a workflow; zero is for ever.
+	WorkflowRetention time.Duration
+	Version           string
+	// RateLimit is how many requests a second a key may make; zero is unlimited.
+	RateLimit float64
+}
+
+// Server answers HTTP requests. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	api     *api.API
+	handler http.Handler
+	// polled: a worker was seen to poll once.
+	polled atomic.Bool
+}
+
+// New checks the configuration and puts the routes together.
+func New(cfg Config) (*Server, error) {
+	if cfg.Ready == nil {
+		return nil, errors.New("make web server: no readiness was given")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	routes := api.Routes()
+	document, err := openapi.Build(routes, cfg.PublicURL, cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	a, err := api.New(api.Config{
+		Store: cfg.Store, Intake: cfg.Intake, Redeliverer: cfg.Redeliverer, Guard: cfg.Guard, Logger: cfg.Logger,
+		Now: cfg.Now, RateLimit: cfg.RateLimit, DeliveryTimeout: cfg.DeliveryTimeout,
+		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, Document: document,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := newMetrics(cfg.Registry)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, api: a}
+	router, err := s.router(routes)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.around(router, metrics)
+	return s, nil
+}
+
+// Handler answers everything that the server does.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// router makes Echo's routes of ours.
+func (s *Server) router(routes []api.Route) (http.Handler, error) {
+	landing, err := newLanding(s)
+	if err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = s.unrouted
+	for i := range routes {
+		r := &routes[i]
+		add(e, r.Method, r.Path, func(c echo.Context) error {
+			s.api.Serve(c.Response(), c.Request(), r, call(c))
+			return nil
+		})
+	}
+	for path, h := range map[string]http.HandlerFunc{
+		"/": landing.page, "/assets/landing.css": landing.style,
+		"/healthz": s.health, "/readyz": s.ready,
+		"/metrics": promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP,
+	} {
+		add(e, http.MethodGet, path, func(c echo.Context) error {
+			h(c.Response(), c.Request())
+			return nil
+		})
+	}
+	return e, nil
+}
+
+// add serves a path of ours, whose parameters stand in braces, and HEAD wherever there is GET.
+func add(e *echo.Echo, method, path string, h echo.HandlerFunc) {
+	named := func(c echo.Context) error {
+		recorderOf(c.Response()).route = path
+		return h(c)
+	}
+	theirs := strings.ReplaceAll(strings.ReplaceAll(path, "{", ":"), "}", "")
+	e.Add(method, theirs, named)
+	if method == http.MethodGet {
+		e.Add(http.MethodHead, theirs, named)
+	}
+}
+
+// call is what the API is told of a request.
+func call(c echo.Context) api.Call {
+	rec := recorderOf(c.Response())
+	params := make(map[string]string, len(c.ParamNames()))
+	for _, name := range c.ParamNames() {
+		params[name] = c.Param(name)
+	}
+	return api.Call{ID: rec.requestID, Began: rec.began, Params: params}
+}
+
+// unrouted answers for Echo when it finds no route. A path without the method is NOT_FOUND too, with an Allow header.
+func (s *Server) unrouted(err error, c echo.Context) {
+	r := c.Request()
+	var theirs *echo.HTTPError
+	if errors.As(err, &theirs) {
+		switch theirs.Code {
+		case http.StatusNotFound:
+			err = busbar.Errorf(busbar.CodeNotFound, "there is nothing at %s", r.URL.Path)
+		case http.StatusMethodNotAllowed:
+			err = busbar.Errorf(busbar.CodeNotFound, "there is no %s at %s, only %s", r.Method, r.URL.Path, c.Response().Header().Get(echo.HeaderAllow))
+		default:
+			err = fmt.Errorf("route request: %w", err)
+		}
+	}
+	s.api.Fail(r.Context(), c.Response(), call(c), "", err)
+}
