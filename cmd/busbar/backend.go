@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"busbar"
+	"busbar/activities"
+	"busbar/internal/batch"
+	"busbar/internal/dispatch"
+	"busbar/internal/intake"
+	"busbar/internal/metrics"
+	"busbar/internal/store"
+	"busbar/internal/webhook"
+	"busbar/workflows"
+)
+
+// backendConfig says what a backend works with.
+type backendConfig struct {
+	store     *store.Store
+	client    client.Client
+	namespace string
+	delivery  deliveryFlags
+	allow     string
+	worker    bool
+	logger    *slog.Logger
+}
+
+// backend is all of the program behind its HTTP surface: intake, starter, worker, reconciler.
+type backend struct {
+	cfg        backendConfig
+	guard      *webhook.Guard
+	sender     *webhook.Client
+	starter    *intake.Starter
+	intake     *intake.Intake
+	dispatcher *dispatch.Dispatcher
+	recorder   *batch.Batcher[*store.Finished]
+	worker     worker.Worker
+	registry   *prometheus.Registry
+	metrics    *metrics.Metrics
+	readiness  *readiness
+
+	cancel     context.CancelFunc
+	background sync.WaitGroup
+}
+
+// Sizes of one process. Each slot is memory; two cores are busy long before they are all taken.
+const (
+	starterWorkers   = 32
+	activitySlots    = 256
+	localSlots       = 256
+	workflowSlots    = 64
+	pollers          = 4
+	cachedWorkflows  = 1000
+	stickyTimeout    = 3 * time.Second
+	workerStopTime   = 4 * time.Second
+	handoffMax       = 5000
+	handoffBytes     = 64 << 20
+	recordBatch      = 64
+	housekeepEvery   = time.Minute
+	idempotencyBatch = 500
+)
+
+// newBackend wires everything and starts it. On an error nothing is left running.
+func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) {
+	b := &backend{cfg: cfg, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	schedule, err := cfg.delivery.schedule()
+	if err != nil {
+		return nil, err
+	}
+	if t := cfg.delivery.DeliveryTimeout; t < busbar.MinDeliveryTimeout || t > busbar.MaxDeliveryTimeout {
+		return nil, fmt.Errorf("--delivery-timeout: %s is not between %s and %s", t, busbar.MinDeliveryTimeout, busbar.MaxDeliveryTimeout)
+	}
+	if b.guard, err = newGuard(cfg.allow); err != nil {
+		return nil, err
+	}
+	b.sender, err = webhook.NewClient(webhook.ClientConfig{Guard: b.guard, Version: version, Timeout: cfg.delivery.DeliveryTimeout})
+	if err != nil {
+		return nil, err
+	}
+	health, err := webhook.NewHealth(webhook.HealthConfig{})
+	if err != nil {
+		return nil, err
+	}
+	eager := cfg.worker
+	b.dispatcher = dispatch.New(cfg.client, cfg.namespace, cfg.store, eager)
+	b.starter = intake.NewStarter(intake.StarterConfig{
+		Store: cfg.store, Start: b.dispatcher.StartEvent, Workers: starterWorkers, Now: time.Now, Logger: cfg.logger,
+	})
+	if err := b.registry.Register(collectors.NewGoCollector()); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	if b.metrics, err = metrics.New(b.registry, queues{b.starter}); err != nil {
+		return nil, err
+	}
+	// Only an embedded database is known to have this process as its one worker.
+	handoff := intake.NewHandoff(handoffMax, handoffBytes)
+	in := intake.Config{
+		Store: cfg.store, Starter: b.starter,
+		Quick:       func(id busbar.EndpointID) bool { return health.Quick(string(id)) },
+		AttemptTime: cfg.delivery.DeliveryTimeout + activities.ClaimMargin,
+		Lanes:       4, Now: time.Now, Logger: cfg.logger, Observer: b.metrics,
+	}
+	if cfg.store.Embedded() {
+		in.Lanes = 1
+		if cfg.worker {
+			in.Handoff = handoff
+		}
+	}
+	if b.intake, err = intake.New(in); err != nil {
+		return nil, err
+	}
+	b.recorder = batch.New(batch.Config[*store.Finished]{
+		Max: recordBatch, Lanes: in.Lanes, Run: cfg.store.Finish, Alone: func(error) bool { return true },
+	})
+	if err := b.startWorker(schedule, health, handoff); err != nil {
+		return nil, err
+	}
+	b.startBackground(ctx)
+	return b, nil
+}
+
+func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health, handoff *intake.Handoff) error {
+	if !b.cfg.worker {
+		return nil
+	}
+	gate, err := webhook.NewGate(webhook.GateConfig{})
+	if err != nil {
+		return err
+	}
+	acts, err := activities.New(activities.Config{
+		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.sender, Prepared: handoff,
+		Observer: b.metrics, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
+	})
+	if err != nil {
+		return err
+	}
+	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
+	w := worker.New(b.cfg.client, workflows.TaskQueue, worker.Options{
+		MaxConcurrentActivityExecutionSize:      activitySlots,
+		MaxConcurrentLocalActivityExecutionSize: localSlots,
+		MaxConcurrentWorkflowTaskExecutionSize:  workflowSlots,
+		MaxConcurrentActivityTaskPollers:        pollers,
+		MaxConcurrentWorkflowTaskPollers:        pollers,
+		StickyScheduleToStartTimeout:            stickyTimeout,
+		WorkerStopTimeout:                       workerStopTime,
+	})
+	workflows.Register(w, acts)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	b.worker = w
+	return nil
+}
+
+func (b *backend) startBackground(ctx context.Context) {
+	ctx, b.cancel = context.WithCancel(ctx)
+	b.readiness = newReadiness(b.cfg.client, b.starter)
+	b.background.Go(func() { b.readiness.run(ctx) })
+	if !b.cfg.worker {
+		return
+	}
+	reconciler := dispatch.NewReconciler(b.dispatcher, time.Now, b.cfg.logger)
+	b.background.Go(func() { reconciler.Run(ctx) })
+	b.background.Go(func() { b.housekeep(ctx) })
+}
+
+// housekeep deletes answers that are no longer given again, in small batches.
+func (b *backend) housekeep(ctx context.Context) {
+	tick := time.NewTicker(housekeepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		n, err := b.cfg.store.PurgeIdempotencyKeys(ctx, idempotencyBatch)
+		if err != nil && ctx.Err() == nil {
+			b.cfg.logger.WarnContext(ctx, "could not purge idempotency keys", "error", err)
+		}
+		b.cfg.logger.DebugContext(ctx, "purged idempotency keys", "count", n)
+	}
+}
+
+// Close ends everything in the order in which work flows, so that what was begun can finish. The HTTP surface must be
+// closed before.
+func (b *backend) Close() {
+	if b.intake != nil {
+		b.intake.Close()
+	}
+	if b.starter != nil {
+		b.starter.Close()
+	}
+	if b.worker != nil {
+		b.worker.Stop()
+	}
+	if b.cancel != nil {
+		b.cancel()
+	}
+	b.background.Wait()
+	if b.recorder != nil {
+		b.recorder.Close()
+	}
+	if b.sender != nil {
+		b.sender.Close()
+	}
+}
+
+func newGuard(allow string) (*webhook.Guard, error) {
+	prefixes, err := webhook.ParseAllow(allow)
+	if err != nil {
+		return nil, fmt.Errorf("--allow-cidrs: %w", err)
+	}
+	guard, err := webhook.NewGuard(webhook.GuardConfig{Allow: prefixes})
+	if err != nil {
+		return nil, fmt.Errorf("--allow-cidrs: %w", err)
+	}
+	return guard, nil
+}
+
+// queues shows the starter's backlog to the metrics.
+type queues struct{ starter *intake.Starter }
+
+func (q queues) Unstarted() (int, time.Duration) {
+	b := q.starter.Backlog()
+	if b.Count == 0 {
+		return 0, 0
+	}
+	return b.Count, time.Since(b.Oldest)
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// banner is what a person sees when everything runs.
+type banner struct {
+	url, temporalUI, data string
+	keys                  []bootstrapKey
+}
+
+func (b banner) print(w io.Writer) {
+	fmt.Fprintf(w, "\nBusbar %s is ready.\n\n", version)
+	fmt.Fprintf(w, "  Dashboard and API  %s\n", b.url)
+	if b.temporalUI != "" {
+		fmt.Fprintf(w, "  Temporal UI        %s\n", b.temporalUI)
+	}
+	if b.data != "" {
+		fmt.Fprintf(w, "  Data               %s\n", b.data)
+	}
+	fresh := false
+	for _, k := range b.keys {
+		fmt.Fprintf(w, "  %-18s %s\n", string(k.env)+" API key", k.shown)
+		fresh = fresh || k.fresh
+	}
+	if fresh {
+		fmt.Fprint(w, "\n  The keys are shown this once; only their hashes are kept.\n")
+	}
+	fmt.Fprintln(w)
+}
