@@ -45,7 +45,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{quiet: &atomic.Bool{}}
 	if err := s.start(ctx, cfg); err != nil {
 		s.quiet.Store(true)
-		return nil, errors.Join(err, s.close(ctx))
+		return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }

@@ -62,8 +62,6 @@ func settings() dynamicconfig.StaticClient {
 		dynamicconfig.HistoryPersistenceMaxQPS.Key():                     unlimited,
 		dynamicconfig.MatchingRPS.Key():                                  unlimited,
 		dynamicconfig.MatchingPersistenceMaxQPS.Key():                    unlimited,
-		dynamicconfig.TransferProcessorMaxPollRPS.Key():                  unlimited,
-		dynamicconfig.TimerProcessorMaxPollRPS.Key():                     unlimited,
 
 		// Nothing calls home.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,

@@ -12,7 +12,8 @@ import (
 // Each workflow writes its visibility row twice, and the server's schema keeps 58 indexes and two full-text tables up to
 // date with it, most of them for attributes that are never set. What follows keeps those that Busbar's attributes and
 // the lists of the web UI use; every other filter still works, by reading the rows in list order. The triggers index
-// only rows that have something to find: dropping the rest made the whole server 1.5 times faster.
+// only rows that have something to find. Together that took the CPU time of a whole workflow from 7.3 to 4.9 ms, 0.6 of it
+// from the triggers (BenchmarkWorkflow, two cores).
 
 // keptIndexes are the indexes of the server's schema that stay.
 var keptIndexes = map[string]bool{
