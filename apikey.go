@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,10 +83,8 @@ func (k *APIKey) Allows(anyOf ...Scope) bool {
 		if have == ScopeAll {
 			return true
 		}
-		for _, want := range anyOf {
-			if have == want {
-				return true
-			}
+		if slices.Contains(anyOf, have) {
+			return true
 		}
 	}
 	return false

@@ -1,6 +1,9 @@
 package busbar
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // The built-in event types.
 const (
@@ -104,13 +107,7 @@ func at(name string) string { return `"` + name + `":{"type":"string","format":"
 // builtIn puts a JSON Schema together. Further properties are allowed: producers may say more than Busbar reads.
 func builtIn(name, description string, required []string, example string, properties ...string) EventType {
 	schema := `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{`
-	for i, p := range properties {
-		if i > 0 {
-			schema += ","
-		}
-		schema += p
-	}
-	schema += "}"
+	schema += strings.Join(properties, ",") + "}"
 	if len(required) > 0 {
 		names, err := json.Marshal(required)
 		if err != nil {

@@ -105,8 +105,7 @@ func NotFound(kind, id string) *Error { return Errorf(CodeNotFound, "no %s has t
 
 // CodeOf is the code of an error, CodeInternal when it has none.
 func CodeOf(err error) Code {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return CodeInternal

@@ -104,7 +104,8 @@ func (a *Activities) claim(ctx context.Context, t Target, owner string) (Outcome
 
 // closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint is disabled.
 func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment) (Outcome, bool, error) {
-	status, reason := busbar.DeliveryStatus(""), ""
+	var status busbar.DeliveryStatus
+	var reason string
 	switch {
 	case s.Subscriber == nil:
 		status, reason = busbar.DeliveryCancelled, errGone.Error()

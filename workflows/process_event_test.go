@@ -143,14 +143,16 @@ func TestWhatTheEndpointAsksForIsDone(t *testing.T) {
 	}{
 		"410 disables and parks": {
 			webhook.Result{StatusCode: 410, Class: webhook.ClassStatus, Err: "HTTP 410", Disable: true},
-			workflows.ProcessEventResult{Parked: 1}, false,
+			workflows.ProcessEventResult{Parked: 1},
+			false,
 		},
 		"disable with a success delivers and disables": {
 			webhook.Result{StatusCode: 200, Disable: true}, workflows.ProcessEventResult{Delivered: 1}, false,
 		},
 		"abort-message ends this delivery only": {
 			webhook.Result{StatusCode: 500, Class: webhook.ClassStatus, Err: "HTTP 500", Abort: true},
-			workflows.ProcessEventResult{Failed: 1}, true,
+			workflows.ProcessEventResult{Failed: 1},
+			true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,10 +23,9 @@ import (
 
 // world is a real store and real activities under a clock that skips. Only the endpoints are made up.
 type world struct {
-	t       *testing.T
-	env     *testsuite.TestWorkflowEnvironment
-	store   *store.Store
-	handoff *intake.Handoff
+	t     *testing.T
+	env   *testsuite.TestWorkflowEnvironment
+	store *store.Store
 	// answer says how an endpoint answers an attempt.
 	answer func(r webhook.Request) webhook.Result
 
@@ -55,8 +54,8 @@ func (w *world) Do(ctx context.Context, f *store.Finished) error {
 }
 
 // Attempt, FirstAttempt and Delivery are not counted here.
-func (*world) Attempt(busbar.Environment, string, time.Duration)   {}
-func (*world) FirstAttempt(time.Duration)                          {}
+func (*world) Attempt(busbar.Environment, string, time.Duration)  {}
+func (*world) FirstAttempt(time.Duration)                         {}
 func (*world) Delivery(busbar.Environment, busbar.DeliveryStatus) {}
 
 func failing(code int) func(webhook.Request) webhook.Result {

@@ -86,7 +86,7 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	if err != nil {
 		return err
 	}
-	c.temporalFlags.TemporalAddr = server.FrontendAddr()
+	c.TemporalAddr = server.FrontendAddr()
 	url := publicURL(c.PublicURL, listener)
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit, allow: c.AllowCIDRs,

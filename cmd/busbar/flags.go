@@ -58,7 +58,7 @@ func developmentKeyring(dir string) (*keyring.Keyring, error) {
 		return masterKeyring()
 	}
 	path := filepath.Join(dir, "master.key")
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own data directory
+	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		text, err = newMasterKey(path)
 	}
@@ -79,12 +79,12 @@ func newMasterKey(path string) ([]byte, error) {
 		return nil, err
 	}
 	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own data directory
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	_, err = f.WriteString(key + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}
 	return []byte(key), os.Rename(tmp, path)

@@ -16,7 +16,7 @@ type probeCmd struct {
 func (c *probeCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("probe %s: %w", c.URL, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -110,8 +111,8 @@ func (c *closers) add(fn func() error) { c.fns = append(c.fns, fn) }
 
 func (c *closers) close() error {
 	var errs []error
-	for i := len(c.fns) - 1; i >= 0; i-- {
-		errs = append(errs, c.fns[i]())
+	for _, v := range slices.Backward(c.fns) {
+		errs = append(errs, v())
 	}
 	return errors.Join(errs...)
 }

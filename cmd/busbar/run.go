@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"strings"
 
@@ -67,6 +68,8 @@ func parseAndRun(ctx context.Context, args []string, stdout, stderr io.Writer) (
 		return err //nolint:wrapcheck // the parser's words are for the user
 	}
 	e := env{stdout: stdout, stderr: stderr, logger: newLogger(stderr, c.LogFormat)}
+	// Libraries that write to the standard logger may quote what strangers send.
+	log.SetOutput(slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug).Writer())
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return kctx.Run(e)
 }

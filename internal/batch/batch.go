@@ -45,7 +45,7 @@ type entry[T any] struct {
 
 // New starts the lanes; Close ends them.
 func New[T any](cfg Config[T]) *Batcher[T] {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	b := &Batcher[T]{cfg: cfg, queue: make(chan entry[T], 4*cfg.Max), ctx: ctx, cancel: cancel}
 	for range max(1, cfg.Lanes) {
 		b.lanes.Go(b.lane)

@@ -119,8 +119,7 @@ func (d *Dispatcher) wake(ctx context.Context, delivery busbar.Delivery) error {
 		Execution: execution(delivery.WorkflowID),
 		Activity:  &workflowservice.ResetActivityRequest_Id{Id: string(delivery.ID)},
 	})
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		// The activity is not pending: it is on its way to be, or its workflow is gone and the reconciler's business.
 		return nil
 	}

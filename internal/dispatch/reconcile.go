@@ -125,8 +125,7 @@ func (r *Reconciler) startEvent(ctx context.Context, d busbar.Delivery) error {
 // running asks after a workflow.
 func (d *Dispatcher) running(ctx context.Context, id string) (running, known bool, err error) {
 	desc, err := d.client.DescribeWorkflowExecution(ctx, id, "")
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return false, false, nil
 	}
 	if err != nil {

@@ -95,7 +95,7 @@ func start(t *testing.T, s *store.Store, c *temporal, handoff *intake.Handoff) *
 }
 
 func (p *process) close() {
-	p.Intake.Close()
+	p.Close()
 	p.starter.Close()
 }
 
@@ -396,14 +396,14 @@ func TestEventsAreAcceptedWhileTemporalIsAway(t *testing.T) {
 		ids = append(ids, accept(t, p, nil, candidate("", `{}`))[0].EventID)
 	}
 	c.away.Store(false)
-	must(t, s.ReleaseStarts(t.Context())) // as if ten seconds had passed
+	must(t, s.ReleaseStarts(t.Context())) // as if their claims were over
 	c.await(t, ids...)
 }
 
 func TestAClosedIntakeTakesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t, sqlite(t), newCluster(), nil)
-	p.Intake.Close()
+	p.Close()
 	_, err := p.Accept(t.Context(), busbar.Sandbox, []intake.Candidate{candidate("", `{}`)}, nil)
 	if busbar.CodeOf(err) != busbar.CodeUnavailable {
 		t.Errorf("Accept after Close = %v, want UNAVAILABLE", err)

@@ -112,7 +112,7 @@ func TestStartsAreClaimedByOneAtATime(t *testing.T) {
 			}
 		})
 		if refs, err := s.ClaimStarts(t.Context(), 10); err != nil || len(refs) != 0 {
-			t.Fatalf("ClaimStarts of a fresh event = %v, %v; its own process has ten seconds", refs, err)
+			t.Fatalf("ClaimStarts of a fresh event = %v, %v; its own process has some seconds", refs, err)
 		}
 		if c := claimAs(t, s, a.Deliveries[0].ID, "other"); c.Outcome != store.ClaimHeld {
 			t.Errorf("a claimed delivery is %s for another owner, want held", c.Outcome)

@@ -60,8 +60,7 @@ type dialector struct{ sqlite.Dialector }
 
 // Translate makes gorm's errors of the driver's.
 func (d dialector) Translate(err error) error {
-	var e *moderncsqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*moderncsqlite.Error](err); ok {
 		switch e.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE:
 			return gorm.ErrDuplicatedKey

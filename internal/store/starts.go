@@ -12,7 +12,7 @@ import (
 )
 
 // StartClaim is how long the process that accepted an event has to start its workflow before others try.
-const StartClaim = 10 * time.Second
+const StartClaim = 5 * time.Second
 
 // ClaimStarts gives up to limit events whose workflow has not been seen to start, oldest first, and keeps other
 // processes off them for StartClaim. Claims on deliveries of these events that no attempt has followed are released.

@@ -153,8 +153,7 @@ func translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *busbar.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*busbar.Error](err); ok {
 		return err
 	}
 	if unreachable(err) {

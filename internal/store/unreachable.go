@@ -24,8 +24,7 @@ func unreachable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Class 08 is connection trouble, 53 lack of resources, 57 operator intervention; 40 asks to run it again.
 		switch class := pg.Code[:min(2, len(pg.Code))]; class {
 		case "08", "53", "57", "40":
@@ -33,8 +32,7 @@ func unreachable(err error) bool {
 		}
 		return false
 	}
-	var lite *moderncsqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*moderncsqlite.Error](err); ok {
 		switch lite.Code() & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
 			return true
