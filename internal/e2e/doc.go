@@ -1,0 +1,11 @@
+// Package e2e tries the built program from outside: its processes are started, killed and started again, and what
+// clients, subscribers and operators are promised is checked over HTTP, on disk and in Temporal.
+//
+// The tests build the ordinary binary themselves and need PostgreSQL on the machine. Two flags change what they do:
+//
+//	go test ./internal/e2e -run TestTemporalAway -away 1m
+//	    Temporal is away for this long instead of 15 s.
+//	go test ./internal/e2e -run TestWriteHistories -write-histories
+//	    The histories in workflows/testdata are made anew. Without the flag they are only compared with what the
+//	    workflows' code of now says to a fresh run.
+package e2e

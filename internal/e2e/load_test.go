@@ -1,0 +1,108 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// inFlight is how many attempts one process makes at one endpoint at a time, by default.
+const inFlight = 16
+
+// load is a number of events that clients post as a careful producer does: with an id of its own for each, and again until it
+// is answered 202.
+type load struct {
+	apis    []*api
+	clients int
+	events  int
+	prefix  string
+}
+
+// running is a load that is being posted.
+type running struct {
+	load
+	// accepted counts the events that were answered 202.
+	accepted atomic.Int64
+	// failures counts answers other than 202, broken the posts without an answer.
+	failures, broken atomic.Int64
+	next             atomic.Int64
+	clients          sync.WaitGroup
+}
+
+// startLoad posts in the background until all is accepted; wait returns then.
+func startLoad(t *testing.T, l load) *running {
+	t.Helper()
+	r := &running{load: l}
+	ctx, cancel := context.WithTimeout(t.Context(), patience+*away)
+	t.Cleanup(cancel)
+	for i := range l.clients {
+		r.clients.Go(func() {
+			for {
+				n := int(r.next.Add(1))
+				if n > l.events {
+					return
+				}
+				if !r.post(ctx, l.apis[i%len(l.apis)], r.id(n)) {
+					return
+				}
+			}
+		})
+	}
+	return r
+}
+
+func (r *running) id(n int) string { return fmt.Sprintf("%s_%04d", r.prefix, n) }
+
+// post gives up only when the time is over.
+func (r *running) post(ctx context.Context, a *api, id string) bool {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		ans, err := call[accepted](ctx, a, http.MethodPost, "/v1/events", newEvent(id))
+		switch {
+		case err == nil && ans.Status == http.StatusAccepted:
+			r.accepted.Add(1)
+			return true
+		case err == nil:
+			r.failures.Add(1)
+		default:
+			r.broken.Add(1)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// wait returns the ids of the events once all of them were answered 202.
+func (r *running) wait(t *testing.T) []string {
+	t.Helper()
+	r.clients.Wait()
+	if got := int(r.accepted.Load()); got != r.events {
+		t.Fatalf("%d of %d events were accepted; %d posts were refused, %d got no answer",
+			got, r.events, r.failures.Load(), r.broken.Load())
+	}
+	ids := make([]string, r.events)
+	for i := range ids {
+		ids[i] = r.id(i + 1)
+	}
+	return ids
+}
+
+// refused counts the posts that were not answered 202, or not at all.
+func (r *running) refused() int { return int(r.failures.Load() + r.broken.Load()) }
+
+// checkRepeats allows one repeat for each attempt that can have been under way when processes died.
+func checkRepeats(t *testing.T, s *sink, killed int) {
+	t.Helper()
+	if got := s.repeats(); got > killed*inFlight {
+		t.Errorf("%d repeats, want at most the %d attempts that were under way", got, killed*inFlight)
+	}
+	t.Logf("%d webhooks, %d repeats", len(s.all()), s.repeats())
+}

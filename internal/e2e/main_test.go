@@ -1,0 +1,55 @@
+package e2e_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"busbar/internal/pgtest"
+)
+
+var (
+	away           = flag.Duration("away", 15*time.Second, "how long Temporal is away in TestTemporalAway")
+	writeHistories = flag.Bool("write-histories", false, "write the histories in workflows/testdata anew")
+)
+
+// binaries is where TestMain has put the programs.
+var binaries string
+
+// buildTimeout is long because the embedded Temporal server takes ten minutes of one processor when nothing is cached.
+const buildTimeout = 30 * time.Minute
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (_ int, err error) {
+	if binaries, err = os.MkdirTemp("", "busbar-e2e-"); err != nil {
+		return 1, fmt.Errorf("make directory: %w", err)
+	}
+	defer func() {
+		if removeErr := os.RemoveAll(binaries); err == nil {
+			err = removeErr
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	// Plain, even when the tests themselves are built for the race detector: see the package's description.
+	build := exec.CommandContext(ctx, "go", "build", "-o", binaries+string(filepath.Separator), //nolint:gosec // a directory of our own
+		"busbar/cmd/busbar", "busbar/internal/embedded/standin")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build programs: %w\n%s", err, out)
+	}
+	return pgtest.Main(m), nil
+}

@@ -1,0 +1,113 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"busbar/internal/keyring"
+	"busbar/internal/pgtest"
+)
+
+// checkRefused runs a program that has to end with code 1 and one line that says why.
+func checkRefused(t *testing.T, args, env []string, says ...string) {
+	t.Helper()
+	p := launch(t, "busbar", args, env)
+	if code := p.wait(t, patience); code != 1 {
+		t.Errorf("exit code = %d, want 1", code)
+	}
+	text := p.stderr.String()
+	if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "busbar: ") {
+		t.Errorf("stderr is not one line:\n%s", text)
+	}
+	for _, part := range says {
+		if !strings.Contains(text, part) {
+			t.Errorf("the line does not say %q: %s", part, text)
+		}
+	}
+	if out := p.stdout.String(); out != "" {
+		t.Errorf("stdout = %q, want nothing", out)
+	}
+}
+
+func masterKey(t *testing.T) string {
+	t.Helper()
+	key, err := keyring.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// What cannot work is said in one line before anything is begun.
+func TestRefusedStarts(t *testing.T) {
+	t.Parallel()
+	devArgs := func(t *testing.T, more ...string) []string { return append(newDev(t).args, more...) }
+	key := "BUSBAR_MASTER_KEY=" + masterKey(t)
+	for _, tc := range []struct {
+		name string
+		args []string
+		env  []string
+		says []string
+	}{
+		{"no command", nil, nil, nil},
+		{"unknown flag", devArgs(t, "--nonsense"), nil, []string{"--nonsense"}},
+		{"unknown command", []string{"delver"}, nil, []string{"delver"}},
+		{"retry schedule", devArgs(t, "--retry-schedule", "5s,soon"), nil, []string{"--retry-schedule"}},
+		{"jitter", devArgs(t, "--retry-jitter", "2"), nil, []string{"--retry-jitter"}},
+		{"jitter of the environment", devArgs(t), []string{"BUSBAR_RETRY_JITTER=wide"}, []string{"--retry-jitter"}},
+		{"delivery timeout", devArgs(t, "--delivery-timeout", "2h"), nil, []string{"--delivery-timeout"}},
+		{"allowed ranges", devArgs(t, "--allow-cidrs", "127.0.0.0/80"), nil, []string{"--allow-cidrs"}},
+		{"metadata range", devArgs(t, "--allow-cidrs", "169.254.0.0/16"), nil, []string{"--allow-cidrs"}},
+		{"durability", devArgs(t, "--durability", "hope"), nil, []string{"--durability"}},
+		{"log format", devArgs(t, "--log-format", "xml"), nil, []string{"--log-format"}},
+		{"address", devArgs(t, "--addr", "127.0.0.1:99999"), nil, []string{"--addr"}},
+		{"Temporal address", devArgs(t, "--temporal-addr", "nowhere"), nil, []string{"nowhere"}},
+		{"short key", devArgs(t), []string{"BUSBAR_SANDBOX_KEY=sk_test_1"}, []string{"BUSBAR_SANDBOX_KEY"}},
+		{"key of the other environment", devArgs(t), []string{"BUSBAR_LIVE_KEY=sk_test_0123456789abcdef"}, []string{"BUSBAR_LIVE_KEY"}},
+		{"bad master key", devArgs(t), []string{"BUSBAR_MASTER_KEY=short"}, []string{"BUSBAR_MASTER_KEY"}},
+		{"serve without master key", []string{"serve", "--database-url", "postgres://127.0.0.1:1/none"}, nil, []string{"BUSBAR_MASTER_KEY"}},
+		{"worker without master key", []string{"worker", "--database-url", "postgres://127.0.0.1:1/none"}, nil, []string{"BUSBAR_MASTER_KEY"}},
+		{"serve without database", []string{"serve"}, []string{key}, []string{"--database-url"}},
+		{"serve with unreachable database", []string{"serve", "--database-url", "postgres://127.0.0.1:1/none"}, []string{key}, []string{"127.0.0.1:1"}},
+		{"worker with unreachable database", []string{"worker", "--database-url", "postgres://127.0.0.1:1/none"}, []string{key}, []string{"127.0.0.1:1"}},
+		{"migrate with unreachable database", []string{"migrate", "up", "--database-url", "postgres://127.0.0.1:1/none"}, []string{key}, []string{"127.0.0.1:1"}},
+		{"dev with unreachable database", devArgs(t, "--database-url", "postgres://127.0.0.1:1/none"), nil, []string{"127.0.0.1:1"}},
+		{"probe without server", []string{"probe", "http://127.0.0.1:1/readyz"}, nil, []string{"127.0.0.1:1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			checkRefused(t, tc.args, tc.env, tc.says...)
+		})
+	}
+}
+
+// A second process would write into the files of the first.
+func TestSecondProcessOnADirectoryIsRefused(t *testing.T) {
+	t.Parallel()
+	first := startDev(t)
+	second := newDev(t)
+	second.dir = first.dir
+	args := append(second.args, "--data", first.dir)
+	checkRefused(t, args, second.env, "in use by another process")
+	// The address is taken, too, and is looked at first.
+	checkRefused(t, first.args, first.env, "--addr", first.addr)
+	if _, ok := first.ready(t); !ok {
+		t.Error("the first process is no longer ready")
+	}
+	checkRefused(t, append(newDev(t).args, "--temporal-addr", first.temporal), nil, first.temporal)
+}
+
+// serve, worker and migrate say what their database or cluster lacks.
+func TestRefusedInProduction(t *testing.T) {
+	t.Parallel()
+	env := []string{"BUSBAR_MASTER_KEY=" + masterKey(t)}
+	dsn := pgtest.DSN(t)
+	nowhere := address(t)
+	for _, command := range []string{"serve", "worker"} {
+		checkRefused(t, []string{command, "--addr", address(t), "--database-url", dsn}, env, "migrate up")
+	}
+	migrate(t, dsn, env)
+	for _, command := range []string{"serve", "worker"} {
+		checkRefused(t, []string{command, "--addr", address(t), "--database-url", dsn, "--temporal-addr", nowhere}, env, nowhere)
+	}
+}
