@@ -36,7 +36,7 @@ const (
 // app is the real handler over a real store and a real intake. Only Temporal is not there: what it would be asked is
 // noted.
 type app struct {
-	t       *testing.T
+	t       testing.TB
 	store   *store.Store
 	server  *web.Server
 	handler http.Handler
@@ -55,7 +55,7 @@ type options struct {
 	retention time.Duration
 }
 
-func newApp(t *testing.T, opt options) *app {
+func newApp(t testing.TB, opt options) *app {
 	t.Helper()
 	a := &app{t: t, logs: &lockedBuffer{}}
 	a.ready.Store(&web.Readiness{Accepting: true, WorkersPolling: true})
@@ -108,14 +108,14 @@ func newApp(t *testing.T, opt options) *app {
 func (a *app) now() time.Time          { return time.Now().Add(time.Duration(a.offset.Load())) }
 func (a *app) advance(d time.Duration) { a.offset.Add(int64(d)) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newKeyring(t *testing.T) *keyring.Keyring {
+func newKeyring(t testing.TB) *keyring.Keyring {
 	t.Helper()
 	key, err := keyring.Generate()
 	must(t, err)
@@ -207,9 +207,9 @@ func (l *lockedBuffer) String() string {
 
 // answer is an HTTP answer, taken apart.
 type answer struct {
-	Status  int
-	Header  http.Header
-	Body    string
+	Status  int             `json:"-"`
+	Header  http.Header     `json:"-"`
+	Body    string          `json:"-"`
 	Success bool            `json:"success"`
 	Data    json.RawMessage `json:"data"`
 	Error   struct {
