@@ -28,6 +28,8 @@ const (
 // cluster is one PostgreSQL server with its files.
 type cluster struct {
 	dir  directory
+	bin  string
+	user account
 	quit func() error  // asks the server to stop, dropping connections
 	done chan struct{} // closed when the server has ended
 	err  error         // why it ended; valid once done is closed
@@ -58,8 +60,8 @@ func start() (_ *cluster, err error) {
 	if err := initialise(ctx, bin, dir, user); err != nil {
 		return nil, err
 	}
-	c := &cluster{dir: dir, done: make(chan struct{})}
-	if err := c.launch(bin, user); err != nil {
+	c := &cluster{dir: dir, bin: bin, user: user}
+	if err := c.launch(); err != nil {
 		return nil, err
 	}
 	if err := c.ready(ctx); err != nil {
@@ -80,24 +82,25 @@ func initialise(ctx context.Context, bin string, dir directory, user account) er
 }
 
 // launch starts the server as a child that the kernel stops with this process.
-func (c *cluster) launch(bin string, user account) error {
-	log, err := os.OpenFile(c.dir.log(), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+func (c *cluster) launch() error {
+	log, err := os.OpenFile(c.dir.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("create log: %w", err)
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", c.dir.data(), "-k", c.dir.path, "-p", "5432", //nolint:gosec,noctx // G204 as above; the server outlives every context and ends with stop.
+	cmd := exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.dir.data(), "-k", c.dir.path, "-p", "5432", //nolint:gosec,noctx // G204 as above; the server outlives every context and ends with stop.
 		"-c", "listen_addresses=",
 		// The cluster never outlives its test binary: a torn page cannot be seen by anyone.
 		"-c", "fsync=off", "-c", "full_page_writes=off",
 		// A Temporal server alone opens 30 connections a service, and test packages run stores beside it.
 		"-c", "max_connections=300",
 		"-c", "timezone=UTC", "-c", "log_timezone=UTC")
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.dir.path, environment(), withParent(asUser(user))
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.dir.path, environment(), withParent(asUser(c.user))
 	cmd.Stdout, cmd.Stderr = log, log
 	// The server holds the lock too, so that nobody sweeps the directory while it is still dying.
 	cmd.ExtraFiles = []*os.File{c.dir.lock}
 
 	started := make(chan error)
+	c.done, c.err = make(chan struct{}), nil
 	go func() {
 		defer close(c.done)
 		runBound(func() {
