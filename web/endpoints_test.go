@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -220,17 +221,31 @@ func TestTestSendAnswersWithTheAttempt(t *testing.T) {
 	}
 }
 
-func TestTestSendThatIsNotMadeIsUnavailable(t *testing.T) {
+func TestRequestThatIsGivenUpIsNoErrorOfOurs(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, options{})
-	id, _ := a.createEndpoint(plainEndpoint)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the client does not wait either
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://busbar.example/v1/endpoints/"+id+"/test", http.NoBody)
+	cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://busbar.example/v1/events", http.NoBody)
 	must(t, err)
 	r.Header.Set("X-Api-Key", sandboxKey)
-	if got := a.do(r); got.Status != http.StatusServiceUnavailable && got.Status != http.StatusInternalServerError {
+	if got := a.do(r); got.Status != http.StatusServiceUnavailable {
 		t.Errorf("given up: %d %s", got.Status, got.Body)
+	}
+	if strings.Contains(a.logs.String(), "level=ERROR") {
+		t.Error("the log has an error about it")
+	}
+}
+
+// A test send whose attempt never comes is not answered with success: what was accepted is named instead.
+func TestTestSendThatIsNotMadeSaysWhereToLook(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{timeout: time.Millisecond})
+	id, _ := a.createEndpoint(plainEndpoint)
+	got := a.send(http.MethodPost, "/v1/endpoints/"+id+"/test", "")
+	deliveries := a.items("/v1/deliveries")
+	if got.Status != http.StatusServiceUnavailable || len(deliveries) != 1 || !strings.Contains(got.Error.Message, deliveries[0]["id"].(string)) {
+		t.Errorf("%d %s, deliveries %v", got.Status, got.Body, deliveries)
 	}
 }
 

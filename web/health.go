@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 
@@ -19,10 +18,9 @@ func (s *Server) HealthHandler() http.Handler {
 }
 
 // health says that the process lives.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	// An error means that the client is gone.
-	_, _ = io.WriteString(w, `{"status":"ok"}`)
+	s.write(r, w, []byte(`{"status":"ok"}`))
 }
 
 // ready is 200 once a worker has polled, and from then on while events are accepted: without a worker they are kept,
@@ -40,7 +38,14 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_, _ = w.Write(body) // as above
+	s.write(r, w, body)
+}
+
+// write sends a body. An error means that the client is gone, and it knows.
+func (s *Server) write(r *http.Request, w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		s.cfg.Logger.DebugContext(r.Context(), "write answer", slog.Any("error", err))
+	}
 }
 
 func (s *Server) readiness(r *http.Request) (Readiness, bool) {

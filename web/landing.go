@@ -57,11 +57,11 @@ func (l *landing) page(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(page.Bytes()) // an error means that the client is gone
+	l.server.write(r, w, page.Bytes())
 }
 
-func (l *landing) style(w http.ResponseWriter, _ *http.Request) {
+func (l *landing) style(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(l.css) // as above
+	l.server.write(r, w, l.css)
 }

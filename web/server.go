@@ -172,8 +172,7 @@ func call(c echo.Context) api.Call {
 // unrouted answers for Echo when it finds no route. A path without the method is NOT_FOUND too, with an Allow header.
 func (s *Server) unrouted(err error, c echo.Context) {
 	r := c.Request()
-	var theirs *echo.HTTPError
-	if errors.As(err, &theirs) {
+	if theirs, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch theirs.Code {
 		case http.StatusNotFound:
 			err = busbar.Errorf(busbar.CodeNotFound, "there is nothing at %s", r.URL.Path)

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -193,7 +194,7 @@ func TestHTTPServerBoundsConnections(t *testing.T) {
 	go func() { done <- server.Serve(listener) }()
 	defer func() {
 		must(t, server.Shutdown(t.Context()))
-		if err := <-done; err != http.ErrServerClosed {
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("serve: %v", err)
 		}
 	}()

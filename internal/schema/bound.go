@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +15,10 @@ const maxNodes = 1000
 
 // Keywords of the supported drafts that hold schemas, by the form in which they do. What is in no list holds none.
 var (
-	holdsOne  = []string{"additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"} //nolint:gochecknoglobals // a constant table
-	holdsList = []string{"allOf", "anyOf", "items", "oneOf", "prefixItems"}                                                                                                                          //nolint:gochecknoglobals // a constant table
-	holdsMap  = []string{"dependencies", "dependentSchemas", "patternProperties", "properties"}                                                                                                      //nolint:gochecknoglobals // a constant table
-	refused   = []string{"$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"}                                                                                            //nolint:gochecknoglobals // a constant table
+	holdsOne  = []string{"additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"}
+	holdsList = []string{"allOf", "anyOf", "items", "oneOf", "prefixItems"}
+	holdsMap  = []string{"dependencies", "dependentSchemas", "patternProperties", "properties"}
+	refused   = []string{"$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"}
 )
 
 // bound says why a schema cannot be used: it is too big when references are followed, or they make a circle.
@@ -86,11 +87,9 @@ func (w *walk) schema(at string, value any) {
 }
 
 func (w *walk) reference(at, ref string) {
-	for _, open := range w.open {
-		if open == ref {
-			w.refuse(at, "circular", "%s refers to itself, which is not supported", ref)
-			return
-		}
+	if slices.Contains(w.open, ref) {
+		w.refuse(at, "circular", "%s refers to itself, which is not supported", ref)
+		return
 	}
 	target, ok := w.find(ref)
 	if !ok {

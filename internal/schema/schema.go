@@ -65,8 +65,7 @@ func explain(path string, doc any, err error) error {
 	if errors.As(err, &invalid) && errors.As(invalid.Err, &mismatch) {
 		return busbar.InvalidFields(problems(path, doc, mismatch))
 	}
-	var pattern *jsonschema.InvalidRegexError
-	if errors.As(err, &pattern) {
+	if pattern, ok := errors.AsType[*jsonschema.InvalidRegexError](err); ok {
 		return busbar.Invalid(path, "pattern", "the pattern %q cannot be used: %v", pattern.Regex, pattern.Err)
 	}
 	return busbar.Invalid(path, "invalid", "is not a JSON Schema that can be used: %v", err)

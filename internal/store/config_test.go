@@ -113,6 +113,9 @@ func TestUpdateEndpointKeepsIdentityAndAlignsKeys(t *testing.T) {
 		mustCreate(t, s, e, newKey(s, "hmac", busbar.KeyHMAC))
 		s.clock.advance(time.Minute)
 		generate := func(kind busbar.KeyKind) (busbar.SigningKey, error) {
+			if kind != busbar.KeyHMAC && kind != busbar.KeyEd25519 {
+				return busbar.SigningKey{}, fmt.Errorf("asked for a key of kind %q", kind)
+			}
 			return newKey(s, "fresh_"+string(kind), kind), nil
 		}
 		update := func(signing busbar.Signing) busbar.Endpoint {

@@ -53,8 +53,8 @@ func (c *catalog) get(ctx context.Context, env busbar.Environment, name string) 
 	}
 	compiled, err := schema.Compile("schema", found.Schema)
 	if err != nil {
-		// It was compiled before it was registered, so this is not the client's fault.
-		return nil, fmt.Errorf("compile schema of %s: %s", name, err.Error()) //nolint:errorlint // must not pass for a VALIDATION_FAILED
+		// It was compiled before it was registered, so this is not the client's fault, and must not pass for its.
+		return nil, fmt.Errorf("compile schema of %s: %s", name, err.Error())
 	}
 	t = &knownType{found, compiled}
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"regexp"
@@ -66,7 +67,7 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 	if body.RateLimit.Has() {
 		fields = append(fields, busbar.FieldError{Path: "rateLimit", Code: "not_supported", Message: "is not supported yet"})
 	}
-	if err = note(checkText("description", body.Description.Value, maxDescription)); err != nil {
+	if err := note(checkText("description", body.Description.Value, maxDescription)); err != nil {
 		return c, err
 	}
 	if c.format, err = busbar.ParsePayloadFormat(body.PayloadFormat.Or(string(busbar.Enveloped))); err != nil {
@@ -78,7 +79,8 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 	if n := body.MaxInFlight.Or(busbar.DefaultMaxInFlight); n < 1 || n > busbar.MaxMaxInFlight {
 		fields = append(fields, busbar.FieldError{Path: "maxInFlight", Code: "out_of_range", Message: fmt.Sprintf("must be from 1 to %d", busbar.MaxMaxInFlight)})
 	}
-	if c.timeout, err = parseTimeout(body.Timeout); note(err) != nil {
+	c.timeout, err = parseTimeout(body.Timeout)
+	if err := note(err); err != nil {
 		return c, err
 	}
 	if err := note(a.checkEventTypes(ctx, env, body.EventTypes.Value)); err != nil {
@@ -205,9 +207,7 @@ func (c change) applyHeaders(e *busbar.Endpoint) error {
 	}
 	headers := make(map[string]string, len(e.Headers))
 	if !c.body.Headers.Null {
-		for name, value := range e.Headers {
-			headers[name] = value
-		}
+		maps.Copy(headers, e.Headers)
 	}
 	for name, value := range c.body.Headers.Value {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)

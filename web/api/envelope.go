@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -54,12 +55,12 @@ func (a *API) meta(call Call, env busbar.Environment) Meta {
 	return m
 }
 
-func (a *API) succeed(w http.ResponseWriter, call Call, env busbar.Environment, reply *Reply) error {
+func (a *API) succeed(ctx context.Context, w http.ResponseWriter, call Call, env busbar.Environment, reply *Reply) error {
 	body, err := json.Marshal(success{true, reply.Data, a.meta(call, env)})
 	if err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
-	write(w, reply.Status, body)
+	a.write(ctx, w, reply.Status, body)
 	return nil
 }
 
@@ -81,7 +82,7 @@ func (a *API) Fail(ctx context.Context, w http.ResponseWriter, call Call, env bu
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	write(w, status, body)
+	a.write(ctx, w, status, body)
 }
 
 // known finds what of an error a client may see, and logs what it may not.
@@ -107,19 +108,20 @@ func render(e *busbar.Error) Failure {
 		return f
 	}
 	f.Details = make(map[string]any, len(e.Details)+1)
-	for k, v := range e.Details {
-		f.Details[k] = v
-	}
+	maps.Copy(f.Details, e.Details)
 	if len(e.Fields) > 0 {
 		f.Details["fields"] = e.Fields
 	}
 	return f
 }
 
-// write sends JSON. An error here means that the client is gone, which its own reading tells it.
-func write(w http.ResponseWriter, status int, body []byte) {
+// write sends JSON.
+func (a *API) write(ctx context.Context, w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	if _, err := w.Write(body); err != nil {
+		// The client is gone, and knows.
+		a.Logger.DebugContext(ctx, "write answer", slog.Any("error", err))
+	}
 }

@@ -81,10 +81,10 @@ func listOf[F, T any](page busbar.Page[F], view func(*F) T) *Reply {
 	return &Reply{http.StatusOK, l}
 }
 
-// create runs a creation once for an Idempotency-Key. What make returns is the answer's data.
-func (a *API) create(ctx context.Context, r *Request, status int, make func(tx *store.Tx) (any, error)) (*Reply, error) {
+// create runs a creation once for an Idempotency-Key. What fill returns is the answer's data.
+func (a *API) create(ctx context.Context, r *Request, status int, fill func(tx *store.Tx) (any, error)) (*Reply, error) {
 	answer, err := a.Store.Once(ctx, r.Idempotency, func(tx *store.Tx) (store.Answer, error) {
-		data, err := make(tx)
+		data, err := fill(tx)
 		if err != nil {
 			return store.Answer{}, err
 		}

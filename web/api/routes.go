@@ -51,7 +51,8 @@ func Routes() []Route {
 			Method: http.MethodGet, Path: "/v1/events", Group: groupEvents, Summary: "List events, newest first", Scopes: read,
 			Query: append(append([]Param{
 				{"type", "A name, or the beginning of names and a star.", "push.*"},
-				{"deviceId", "", "dev_battery"}, {"siteId", "", "site_home"},
+				{"deviceId", "", "dev_battery"},
+				{"siteId", "", "site_home"},
 			}, period...), paging...),
 			Answer: List[Event]{}, Status: http.StatusOK, Handle: (*API).listEvents,
 		},
@@ -131,7 +132,8 @@ func Routes() []Route {
 		{
 			Method: http.MethodGet, Path: "/v1/deliveries", Group: groupDeliveries, Summary: "List deliveries, newest first", Scopes: readHooks,
 			Query: append(append([]Param{
-				{"endpointId", "", "ep_01980f3ae2b57c3f8d1c5b0a9e7f6d21"}, {"eventId", "", "evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21"},
+				{"endpointId", "", "ep_01980f3ae2b57c3f8d1c5b0a9e7f6d21"},
+				{"eventId", "", "evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21"},
 				{"status", "pending, delivered, failed, parked or cancelled.", "failed"},
 				{"type", "Of the event: a name, or the beginning of names and a star.", "push.*"},
 			}, period...), paging...),

@@ -21,7 +21,7 @@ import (
 func (a *API) Serve(w http.ResponseWriter, r *http.Request, route *Route, call Call) {
 	ctx := r.Context()
 	if route.Public {
-		write(w, route.Status, a.Document)
+		a.write(ctx, w, route.Status, a.Document)
 		return
 	}
 	key, err := a.authenticate(ctx, r)
@@ -31,7 +31,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, route *Route, call C
 	}
 	reply, err := a.answer(ctx, w, r, route, call, key)
 	if err == nil {
-		err = a.succeed(w, call, key.Environment, reply)
+		err = a.succeed(ctx, w, call, key.Environment, reply)
 	}
 	if err != nil {
 		a.Fail(ctx, w, call, key.Environment, err)
@@ -104,8 +104,7 @@ func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, 
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, busbar.MaxBodyBytes))
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		w.Header().Set("Connection", "close") // the rest is never read
 		return nil, tooLarge
 	}

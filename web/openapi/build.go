@@ -115,11 +115,12 @@ func scopes(list []busbar.Scope) string {
 
 // operationID of GET /v1/events/{id}/graph is getEventsIdGraph.
 func operationID(r *api.Route) string {
-	id := strings.ToLower(r.Method)
+	var id strings.Builder
+	id.WriteString(strings.ToLower(r.Method))
 	for _, word := range strings.FieldsFunc(strings.TrimPrefix(r.Path, "/v1/"), func(c rune) bool { return strings.ContainsRune("/{}-.", c) }) {
-		id += strings.ToUpper(word[:1]) + word[1:]
+		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return id
+	return id.String()
 }
 
 func parameters(r *api.Route) []Parameter {

@@ -23,7 +23,7 @@ func (s schemas) of(t reflect.Type, strict bool) *Schema {
 	case reflect.TypeFor[json.RawMessage]():
 		return &Schema{}
 	}
-	if o, ok := reflect.Zero(t).Interface().(optional); ok && t.Kind() == reflect.Struct {
+	if o, ok := reflect.TypeAssert[optional](reflect.Zero(t)); ok && t.Kind() == reflect.Struct {
 		return nullable(s.of(o.Elem(), strict))
 	}
 	switch t.Kind() {
@@ -68,8 +68,7 @@ func nullable(s *Schema) *Schema {
 }
 
 func (s schemas) fields(into *Schema, t reflect.Type, strict bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.Anonymous {
 			s.fields(into, f.Type, strict)
 			continue

@@ -3,6 +3,7 @@ package strictjson
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -302,10 +303,8 @@ type keySet struct {
 
 func (k *keySet) add(key string) bool {
 	if k.many == nil {
-		for _, have := range k.few {
-			if have == key {
-				return false
-			}
+		if slices.Contains(k.few, key) {
+			return false
 		}
 		if k.few = append(k.few, key); len(k.few) <= fewKeys {
 			return true

@@ -63,14 +63,14 @@ func (d *decoder) problem(path, code, format string, args ...any) {
 }
 
 func (d *decoder) value(path string, text []byte, into reflect.Value) {
-	if o, ok := into.Addr().Interface().(optional); ok {
+	if o, ok := reflect.TypeAssert[optional](into.Addr()); ok {
 		null := KindOf(text) == "null"
 		if target := o.set(null); !null {
 			d.value(path, text, target)
 		}
 		return
 	}
-	if raw, ok := into.Addr().Interface().(*json.RawMessage); ok {
+	if raw, ok := reflect.TypeAssert[*json.RawMessage](into.Addr()); ok {
 		*raw = text
 		return
 	}
@@ -181,8 +181,8 @@ func fieldOf(of reflect.Value, name string) (reflect.Value, bool) {
 
 func fieldNames(of reflect.Type) []string {
 	names := make([]string, 0, of.NumField())
-	for i := range of.NumField() {
-		names = append(names, of.Field(i).Tag.Get("json"))
+	for field := range of.Fields() {
+		names = append(names, field.Tag.Get("json"))
 	}
 	return names
 }
