@@ -6,6 +6,6 @@
 //	go test ./internal/e2e -run TestTemporalAway -away 1m
 //	    Temporal is away for this long instead of 15 s.
 //	go test ./internal/e2e -run TestWriteHistories -write-histories
-//	    The histories in workflows/testdata are made anew. Without the flag they are only compared with what the
-//	    workflows' code of now says to a fresh run.
+//	    The histories in workflows/testdata are made anew. Without the flag those of a fresh run have to replay, and the
+//	    kept ones have to be complete.
 package e2e

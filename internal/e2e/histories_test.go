@@ -1,0 +1,119 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	enums "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"busbar/workflows"
+)
+
+// historyDir is where the histories lie that workflows' own test replays.
+const historyDir = "../../workflows/testdata/histories"
+
+// Histories of real runs, one for each state that a workflow of ours can be in, replay with the code of now. With
+// -write-histories they are kept, for the code that comes later: write them before a workflow is changed.
+func TestWriteHistories(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "--retry-schedule", "1s,1s")
+	got := make(map[string]*historypb.History)
+	names := make([]string, len(states))
+	for i, state := range states {
+		id := state.run(t, d)
+		h := fetchHistory(t, d.temporalClient(t), id)
+		replay(t, state.name, h)
+		names[i], got[state.name] = state.name, h
+	}
+	slices.Sort(names)
+	if *writeHistories {
+		for _, name := range names {
+			writeHistory(t, name, got[name])
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range kept {
+		kept[i] = strings.TrimSuffix(filepath.Base(kept[i]), ".json")
+	}
+	if diff := cmp.Diff(names, kept); diff != "" {
+		t.Errorf("kept histories, by -write-histories (-of now +kept):\n%s", diff)
+	}
+}
+
+// fetchHistory reads a whole history, without what tells of the machine it was made on.
+func fetchHistory(t *testing.T, c client.Client, workflowID string) *historypb.History {
+	t.Helper()
+	h := &historypb.History{}
+	events := c.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatalf("read history of %s: %v", workflowID, err)
+		}
+		anonymise(e.ProtoReflect())
+		h.Events = append(h.Events, e)
+	}
+	return h
+}
+
+// anonymise replaces the names of machines and processes in a message and all within.
+func anonymise(m protoreflect.Message) {
+	if queue, ok := m.Interface().(*taskqueue.TaskQueue); ok && queue.GetKind() == enums.TASK_QUEUE_KIND_STICKY {
+		queue.Name = "sticky"
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Name() == "identity" && f.Kind() == protoreflect.StringKind:
+			m.Set(f, protoreflect.ValueOfString("busbar"))
+		case f.IsMap() || f.IsList() || f.Message() == nil:
+		default:
+			anonymise(v.Message())
+		}
+		return true
+	})
+}
+
+func replay(t *testing.T, name string, h *historypb.History) {
+	t.Helper()
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.ProcessEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
+	replayer.RegisterWorkflowWithOptions(workflows.Redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
+	// The replayer numbers events anew, in place.
+	copied, ok := proto.Clone(h).(*historypb.History)
+	if !ok {
+		t.Fatalf("%s: a clone is %T", name, copied)
+	}
+	if err := replayer.ReplayWorkflowHistory(log.NewStructuredLogger(testLogger(t)), copied); err != nil {
+		t.Errorf("replay %s: %v", name, err)
+	}
+}
+
+func writeHistory(t *testing.T, name string, h *historypb.History) {
+	t.Helper()
+	text, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(h)
+	if err != nil {
+		t.Fatalf("write history %s: %v", name, err)
+	}
+	if err := os.MkdirAll(historyDir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(historyDir, name+".json"), append(text, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

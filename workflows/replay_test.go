@@ -1,0 +1,68 @@
+package workflows_test
+
+import (
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"busbar/activities"
+	"busbar/workflows"
+)
+
+// Workflows that began under earlier code go on under this one. The histories are of real runs, one for each state;
+// `go test ./internal/e2e -run TestWriteHistories -write-histories` makes them, before a workflow is changed.
+func TestKeptHistoriesReplay(t *testing.T) {
+	t.Parallel()
+	kept := keptHistories(t, "*")
+	if len(kept) == 0 {
+		t.Fatal("there are no histories")
+	}
+	for _, path := range kept {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
+			t.Parallel()
+			if err := replay(t, path, workflows.ProcessEvent, workflows.Redeliver); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// The replay notices code that does something else.
+func TestChangedWorkflowsDoNotReplay(t *testing.T) {
+	t.Parallel()
+	doNothing := func(workflow.Context, workflows.ProcessEventInput) (workflows.ProcessEventResult, error) {
+		return workflows.ProcessEventResult{}, nil
+	}
+	redoNothing := func(workflow.Context, workflows.RedeliverInput) (activities.Outcome, error) {
+		return activities.OutcomeDelivered, nil
+	}
+	for _, pattern := range []string{"process_event_healthy", "process_event_waiting", "redeliver_*"} {
+		for _, path := range keptHistories(t, pattern) {
+			if err := replay(t, path, doNothing, redoNothing); err == nil {
+				t.Errorf("%s replays with a workflow that does nothing", filepath.Base(path))
+			}
+		}
+	}
+}
+
+func keptHistories(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", "histories", pattern+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func replay(t *testing.T, path string, processEvent, redeliver any) error {
+	t.Helper()
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(processEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
+	replayer.RegisterWorkflowWithOptions(redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
+	return replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), path)
+}
