@@ -58,8 +58,8 @@ type Starter struct {
 	// refuse holds the reason why no events are accepted, if there is one.
 	refuse atomic.Pointer[busbar.Error]
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	endSweep, endStarts context.CancelFunc
+	sweeping, starting  sync.WaitGroup
 }
 
 const (
@@ -77,28 +77,35 @@ var (
 
 // NewStarter starts the workers and the sweep; Close ends them.
 func NewStarter(cfg StarterConfig) *Starter {
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Starter{cfg: cfg, queue: make(chan Start, 4*cfg.Workers), cancel: cancel, breaker: breaker{now: cfg.Now}}
+	sweep, endSweep := context.WithCancel(context.Background())
+	starts, endStarts := context.WithCancel(context.Background())
+	s := &Starter{
+		cfg: cfg, queue: make(chan Start, 4*cfg.Workers), breaker: breaker{now: cfg.Now},
+		endSweep: endSweep, endStarts: endStarts,
+	}
 	s.backlog.Store(&store.Backlog{})
 	s.forget = batch.New(batch.Config[store.EventRef]{Max: 200, Lanes: 1, Run: cfg.Store.Started})
 	for range cfg.Workers {
-		s.done.Go(func() {
+		s.starting.Go(func() {
 			for job := range s.queue {
-				s.start(ctx, job)
+				s.start(starts, job)
 			}
 		})
 	}
-	s.done.Go(func() { s.sweepUntil(ctx) })
+	s.sweeping.Go(func() { s.sweepUntil(sweep) })
 	return s
 }
 
 // Close ends the sweep, starts what is queued while Temporal answers, and returns when all is quiet. Enqueue must not
 // be called any more.
 func (s *Starter) Close() {
+	s.endSweep()
+	s.sweeping.Wait()
 	close(s.queue)
-	time.AfterFunc(startTimeout, s.cancel)
-	s.done.Wait()
-	s.cancel()
+	patience := time.AfterFunc(startTimeout, s.endStarts)
+	s.starting.Wait()
+	patience.Stop()
+	s.endStarts()
 	s.forget.Close()
 }
 
