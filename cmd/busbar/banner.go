@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 // banner is what a person sees when everything runs.
@@ -11,7 +12,9 @@ type banner struct {
 	keys                  []bootstrapKey
 }
 
-func (b banner) print(w io.Writer) {
+// print writes it at once, so that no log line comes in between.
+func (b banner) print(out io.Writer) {
+	w := &strings.Builder{}
 	fmt.Fprintf(w, "\nBusbar %s is ready.\n\n", version)
 	fmt.Fprintf(w, "  Dashboard and API  %s\n", b.url)
 	if b.temporalUI != "" {
@@ -29,4 +32,5 @@ func (b banner) print(w io.Writer) {
 		fmt.Fprint(w, "\n  The keys are shown this once; only their hashes are kept.\n")
 	}
 	fmt.Fprintln(w)
+	fmt.Fprint(out, w.String())
 }

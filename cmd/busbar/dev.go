@@ -51,10 +51,6 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	ring, err := developmentKeyring(c.Data)
-	if err != nil {
-		return err
-	}
 	server, err := embedded.Start(ctx, embedded.Config{
 		DataDir: c.Data, FrontendAddr: c.TemporalAddr, UIAddr: c.TemporalUIAddr,
 		Namespace: c.TemporalNamespace, Logger: e.logger,
@@ -67,6 +63,11 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 		defer cancel()
 		return server.Stop(ctx)
 	})
+	// The server holds the directory from here on: of two first starts at once, one makes the key.
+	ring, err := developmentKeyring(c.Data)
+	if err != nil {
+		return err
+	}
 	db, err := store.Open(ctx, store.Config{
 		URL: c.DatabaseURL, Path: filepath.Join(c.Data, "busbar.db"), Relaxed: c.Durability == "process", Keyring: ring,
 	})

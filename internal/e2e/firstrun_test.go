@@ -123,3 +123,35 @@ func checkMode(t *testing.T, path string, want os.FileMode) {
 		t.Errorf("mode of %s is %o, want %o", filepath.Base(path), got, want)
 	}
 }
+
+// Several first starts at once on one directory: one goes on, and what it has encrypted can be read ever after.
+func TestFirstStartsAtOnceMakeOneMasterKey(t *testing.T) {
+	t.Parallel()
+	const starts = 4
+	all := make([]*dev, starts)
+	for i := range all {
+		all[i] = newDev(t)
+		all[i].args = append(all[i].args, "--data", all[0].dir)
+	}
+	for _, d := range all {
+		d.process = launch(t, "busbar", d.args, d.env)
+	}
+	var one *dev
+	await(t, "one to go on and the others to end", func() bool {
+		ended := 0
+		for _, d := range all {
+			if d.ended() {
+				ended++
+			} else if _, ok := d.ready(t); ok {
+				one = d
+			}
+		}
+		return ended == starts-1 && one != nil
+	})
+	s := newSink(t)
+	one.subscribe(t, s, nil)
+	one.kill(t)
+	one.start(t)
+	one.post(t, "evt_readable")
+	one.awaitStatus(t, "evt_readable", "delivered")
+}
