@@ -60,6 +60,7 @@ type Config struct {
 	Sender     Sender
 	Prepared   Prepared
 	Observer   Observer
+	Purger     Purger
 	Gate       *webhook.Gate
 	Health     *webhook.Health
 	Schedule   webhook.Schedule
@@ -69,8 +70,10 @@ type Config struct {
 	Random func() float64
 	// Timeout bounds an attempt at an endpoint that names none.
 	Timeout time.Duration
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Retention is how long events and what belongs to them are kept.
+	Retention time.Duration
+	Now       func() time.Time
+	Logger    *slog.Logger
 }
 
 // Activities are the activities. They are safe for concurrent use.
@@ -83,6 +86,7 @@ func New(cfg Config) (*Activities, error) {
 	for name, missing := range map[string]bool{
 		"Deliveries": cfg.Deliveries == nil, "Sources": cfg.Sources == nil, "Recorder": cfg.Recorder == nil,
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
+		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
 		"Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
 		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
 	} {

@@ -23,7 +23,11 @@ const TaskTimeout = 3 * time.Second
 const (
 	ProcessEventName = "ProcessEvent"
 	RedeliverName    = "Redeliver"
+	PurgeName        = "Purge"
 )
+
+// PurgeScheduleID names the schedule that runs Purge.
+const PurgeScheduleID = "busbar-purge"
 
 // RedeliverID is the id of the workflow that opens a delivery again.
 func RedeliverID(env busbar.Environment, id busbar.DeliveryID) string {
@@ -34,5 +38,6 @@ func RedeliverID(env busbar.Environment, id busbar.DeliveryID) string {
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(ProcessEvent, workflow.RegisterOptions{Name: ProcessEventName})
 	r.RegisterWorkflowWithOptions(Redeliver, workflow.RegisterOptions{Name: RedeliverName})
+	r.RegisterWorkflowWithOptions(Purge, workflow.RegisterOptions{Name: PurgeName})
 	r.RegisterActivity(a)
 }

@@ -55,19 +55,17 @@ type backend struct {
 
 // Sizes of one process. Each slot is memory; two cores are busy long before they are all taken.
 const (
-	starterWorkers   = 32
-	activitySlots    = 256
-	localSlots       = 256
-	workflowSlots    = 64
-	pollers          = 4
-	cachedWorkflows  = 1000
-	stickyTimeout    = 3 * time.Second
-	workerStopTime   = 4 * time.Second
-	handoffMax       = 5000
-	handoffBytes     = 64 << 20
-	recordBatch      = 64
-	housekeepEvery   = time.Minute
-	idempotencyBatch = 500
+	starterWorkers  = 32
+	activitySlots   = 256
+	localSlots      = 256
+	workflowSlots   = 64
+	pollers         = 4
+	cachedWorkflows = 1000
+	stickyTimeout   = 3 * time.Second
+	workerStopTime  = 4 * time.Second
+	handoffMax      = 5000
+	handoffBytes    = 64 << 20
+	recordBatch     = 64
 )
 
 // newBackend wires everything and starts it. On an error nothing is left running.
@@ -130,6 +128,9 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	if err := b.startWorker(schedule, health, handoff); err != nil {
 		return nil, err
 	}
+	if err := b.dispatcher.EnsureSchedules(ctx); err != nil {
+		return nil, err
+	}
 	b.startBackground(ctx)
 	return b, nil
 }
@@ -144,7 +145,7 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	}
 	acts, err := activities.New(activities.Config{
 		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.sender, Prepared: handoff,
-		Observer: b.metrics, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Observer: b.metrics, Purger: b.cfg.store, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
 		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
 	})
 	if err != nil {
@@ -177,25 +178,6 @@ func (b *backend) startBackground(ctx context.Context) {
 	}
 	reconciler := dispatch.NewReconciler(b.dispatcher, time.Now, b.cfg.logger)
 	b.background.Go(func() { reconciler.Run(ctx) })
-	b.background.Go(func() { b.housekeep(ctx) })
-}
-
-// housekeep deletes answers that are no longer given again, in small batches.
-func (b *backend) housekeep(ctx context.Context) {
-	tick := time.NewTicker(housekeepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		n, err := b.cfg.store.PurgeIdempotencyKeys(ctx, idempotencyBatch)
-		if err != nil && ctx.Err() == nil {
-			b.cfg.logger.WarnContext(ctx, "could not purge idempotency keys", "error", err)
-		}
-		b.cfg.logger.DebugContext(ctx, "purged idempotency keys", "count", n)
-	}
 }
 
 // Close ends everything in the order in which work flows, so that what was begun can finish. The HTTP surface must be

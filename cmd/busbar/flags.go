@@ -27,7 +27,11 @@ type deliveryFlags struct {
 	RetrySchedule   string        `name:"retry-schedule" env:"BUSBAR_RETRY_SCHEDULE" default:"5s,5m,30m,2h,5h,10h,14h,20h,24h" help:"Waits between attempts."`
 	RetryJitter     float64       `name:"retry-jitter" env:"BUSBAR_RETRY_JITTER" default:"0.2" help:"Spread of the waits: 0.2 is ±20 %; 0 turns it off."`
 	DeliveryTimeout time.Duration `name:"delivery-timeout" env:"BUSBAR_DELIVERY_TIMEOUT" default:"15s" help:"Time for one attempt, connect to last body byte; at most 60s."`
+	Retention       time.Duration `env:"BUSBAR_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept."`
 }
+
+// minRetention leaves every delivery time to come to its end and clients time to look.
+const minRetention = time.Hour
 
 // apiFlags say how the API is served.
 type apiFlags struct {
@@ -98,6 +102,9 @@ func (f deliveryFlags) schedule() (webhook.Schedule, error) {
 	}
 	if f.RetryJitter < 0 || f.RetryJitter > 1 {
 		return s, fmt.Errorf("--retry-jitter: %v is not between 0 and 1", f.RetryJitter)
+	}
+	if f.Retention < minRetention {
+		return s, fmt.Errorf("--retention: %s is shorter than %s", f.Retention, minRetention)
 	}
 	return s, nil
 }

@@ -68,20 +68,3 @@ func (s *Store) finishSQL(n int) string {
 	FROM f WHERE deliveries.id = f.id AND deliveries.attempts < f.number
 		AND (deliveries.status = 'pending' OR f.status = 'delivered')`
 }
-
-// PurgeIdempotencyKeys deletes up to limit answers that are no longer given again, and reports how many it deleted.
-func (s *Store) PurgeIdempotencyKeys(ctx context.Context, limit int) (int, error) {
-	var n int64
-	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
-		// idempotency_keys_age
-		res := tx.Exec(`DELETE FROM idempotency_keys WHERE (api_key_id, route, key) IN (
-				SELECT api_key_id, route, key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
-			micros(s.now().Add(-busbar.IdempotencyWindow)), limit)
-		n = res.RowsAffected
-		if res.Error != nil {
-			return fmt.Errorf("purge idempotency keys: %w", res.Error)
-		}
-		return nil
-	})
-	return int(n), err
-}

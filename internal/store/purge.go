@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"busbar"
+)
+
+// Purged counts what a purge deleted.
+type Purged struct {
+	Events          int
+	IdempotencyKeys int
+	SigningKeys     int
+}
+
+// Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
+func (p Purged) Total() int { return p.Events + p.IdempotencyKeys + p.SigningKeys }
+
+// expiredKeyGrace keeps a rotated key a while longer than it signs, for people who look into what happened.
+const expiredKeyGrace = 24 * time.Hour
+
+// Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
+// attempts, and up to limit each of expired idempotency and signing keys. An event with a pending delivery stays until
+// that has come to its end; one that is still parked has failed by now. Each batch is a short transaction.
+func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
+	var p Purged
+	for _, env := range busbar.Environments() {
+		n, err := s.purgeEvents(ctx, env, before, limit-p.Events)
+		if err != nil {
+			return p, err
+		}
+		p.Events += n
+	}
+	var err error
+	// idempotency_keys_age
+	p.IdempotencyKeys, err = s.purgeBatch(ctx, `DELETE FROM idempotency_keys WHERE (api_key_id, route, key) IN (
+			SELECT api_key_id, route, key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
+		micros(s.now().Add(-busbar.IdempotencyWindow)), limit)
+	if err != nil {
+		return p, err
+	}
+	// A scan of at most five keys an endpoint.
+	p.SigningKeys, err = s.purgeBatch(ctx, `DELETE FROM signing_keys WHERE id IN (
+			SELECT id FROM signing_keys WHERE expires_at > 0 AND expires_at < ? LIMIT ?)`,
+		micros(s.now().Add(-expiredKeyGrace)), limit)
+	return p, err
+}
+
+func (s *Store) purgeBatch(ctx context.Context, statement string, args ...any) (int, error) {
+	var n int64
+	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		res := tx.Exec(statement, args...)
+		n = res.RowsAffected
+		if res.Error != nil {
+			return fmt.Errorf("purge: %w", res.Error)
+		}
+		return nil
+	})
+	return int(n), err
+}
+
+func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before time.Time, limit int) (int, error) {
+	if limit <= 0 {
+		return 0, nil
+	}
+	var ids []string
+	// events_list, backwards; deliveries_by_event for each.
+	err := s.read.WithContext(ctx).Raw(`SELECT id FROM events e WHERE environment = ? AND received_at < ?
+			AND NOT EXISTS (SELECT 1 FROM deliveries d
+				WHERE d.environment = e.environment AND d.event_id = e.id AND d.status = 'pending')
+			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), min(limit, insertBatch)).Scan(&ids).Error
+	if err != nil {
+		return 0, fmt.Errorf("find events to purge: %w", translate(err))
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		for _, statement := range []string{
+			`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?)`,
+			`DELETE FROM deliveries WHERE environment = ? AND event_id IN ?`,
+			`DELETE FROM event_starts WHERE environment = ? AND event_id IN ?`,
+			`DELETE FROM events WHERE environment = ? AND id IN ?`,
+			`DELETE FROM event_ids WHERE environment = ? AND id IN ?`,
+		} {
+			if err := tx.Exec(statement, string(env), ids).Error; err != nil {
+				return fmt.Errorf("purge events: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(ids), nil
+}

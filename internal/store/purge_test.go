@@ -1,0 +1,70 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"busbar"
+	"busbar/internal/store"
+)
+
+func TestPurgeDeletesWhatIsOldAndNothingElse(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		old := accept(t, s, nil)
+		claimAs(t, s, old.Deliveries[0].ID, "w")
+		if err := s.Finish(t.Context(), []*store.Finished{finished(old.Deliveries[0].ID, 1, busbar.DeliveryDelivered)}); err != nil {
+			t.Fatal(err)
+		}
+		parked := accept(t, s, func(a *store.Accepted) { a.Deliveries[0].Status = busbar.DeliveryParked })
+		pending := accept(t, s, nil)
+		key := store.IdempotencyKey{APIKeyID: "key_1", Route: "POST /v1/endpoints", Key: "k"}
+		if _, err := s.Once(t.Context(), &key, func(*store.Tx) (store.Answer, error) { return store.Answer{Status: 201}, nil }); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.advance(31 * 24 * time.Hour)
+		fresh := accept(t, s, nil)
+		before := s.clock.now().Add(-30 * 24 * time.Hour)
+
+		var got store.Purged
+		for range 3 { // in batches of one
+			p, err := s.Purge(t.Context(), before, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Events += p.Events
+			got.IdempotencyKeys += p.IdempotencyKeys
+			got.SigningKeys += p.SigningKeys
+		}
+		if diff := cmp.Diff(store.Purged{Events: 2, IdempotencyKeys: 1}, got); diff != "" {
+			t.Errorf("purged (-want +got):\n%s", diff)
+		}
+		for _, c := range []struct {
+			name string
+			a    store.Accepted
+			kept bool
+		}{{"delivered", old, false}, {"parked", parked, false}, {"pending", pending, true}, {"fresh", fresh, true}} {
+			_, err := s.Event(t.Context(), busbar.Sandbox, c.a.Event.ID)
+			if kept := err == nil; kept != c.kept {
+				t.Errorf("%s event kept: %v, want %v", c.name, kept, c.kept)
+			}
+			_, err = s.Delivery(t.Context(), busbar.Sandbox, c.a.Deliveries[0].ID)
+			if kept := err == nil; kept != c.kept {
+				t.Errorf("%s delivery kept: %v, want %v", c.name, kept, c.kept)
+			}
+		}
+		if attempts, err := s.Attempts(t.Context(), old.Deliveries[0].ID); err != nil || len(attempts) != 0 {
+			t.Errorf("attempts of a purged delivery = %v, %v", attempts, err)
+		}
+		ref := store.EventRef{Environment: busbar.Sandbox, ID: old.Event.ID}
+		decide(t, s, func(tx *store.DecisionTx) error {
+			taken, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{ref: {9}})
+			if len(taken) != 0 {
+				t.Errorf("the id of a purged event is still taken")
+			}
+			return err
+		})
+	})
+}
