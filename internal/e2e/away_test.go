@@ -49,7 +49,8 @@ func TestTemporalAway(t *testing.T) {
 	p.startCluster(t)
 	t.Logf("Temporal was back after %s", time.Since(back).Round(time.Millisecond))
 	s.awaitIDs(ids)
-	t.Logf("%d events were delivered %s after its start", len(ids), time.Since(back).Round(time.Millisecond))
+	t.Logf("the first of %d events was delivered %s after its start, the last %s", len(ids),
+		firstAfter(s.all(), back).Sub(back).Round(time.Millisecond), time.Since(back).Round(time.Millisecond))
 	checkRepeats(t, s, 1)
 	await(t, "the backlog to be gone", func() bool {
 		ready, ok := serve.ready(t)
