@@ -176,7 +176,8 @@ func (c *cluster) deliverAtOnce() {
 
 func (c *cluster) RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error) {
 	c.note("retry %s", id)
-	return c.store.RequestRetry(ctx, env, id, func(busbar.Delivery) string { return "redeliver-1" })
+	d, _, err := c.store.RequestRetry(ctx, env, id, func(busbar.Delivery) string { return "redeliver-1" })
+	return d, err
 }
 
 func (c *cluster) Cancel(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error) {

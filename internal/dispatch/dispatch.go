@@ -78,17 +78,44 @@ func (d *Dispatcher) StartEvent(ctx context.Context, s intake.Start) error {
 // RetryNow has a delivery tried at once. If that fails, its schedule goes on where it was.
 func (d *Dispatcher) RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error) {
 	var reopened bool
-	delivery, err := d.store.RequestRetry(ctx, env, id, func(busbar.Delivery) string {
+	delivery, underWay, err := d.store.RequestRetry(ctx, env, id, func(busbar.Delivery) string {
 		reopened = true
 		return workflows.RedeliverID(env, id)
 	})
 	if err != nil {
 		return delivery, err
 	}
-	if reopened {
+	switch {
+	case reopened:
 		return delivery, unavailable(d.startRedeliver(ctx, delivery))
+	case underWay:
+		// Waking it would cut the very attempt that was asked for.
+		return delivery, nil
+	default:
+		return delivery, unavailable(d.hurry(ctx, delivery))
 	}
-	return delivery, unavailable(d.wake(ctx, delivery))
+}
+
+// hurry has a pending delivery tried at once, by a new workflow when its own is lost or was ended by a person.
+func (d *Dispatcher) hurry(ctx context.Context, delivery busbar.Delivery) error {
+	woken, err := d.wake(ctx, delivery)
+	if err != nil || woken {
+		return err
+	}
+	running, _, err := d.running(ctx, delivery.WorkflowID)
+	if err != nil || running {
+		return err
+	}
+	return d.replace(ctx, delivery)
+}
+
+// replace has another workflow carry a pending delivery out.
+func (d *Dispatcher) replace(ctx context.Context, delivery busbar.Delivery) error {
+	delivery.WorkflowID = workflows.RedeliverID(delivery.Environment, delivery.ID)
+	if err := d.store.MoveDelivery(ctx, delivery.ID, delivery.WorkflowID); err != nil {
+		return err
+	}
+	return d.startRedeliver(ctx, delivery)
 }
 
 // Cancel ends a delivery that is pending or parked.
@@ -105,28 +132,28 @@ func (d *Dispatcher) Cancel(ctx context.Context, env busbar.Environment, id busb
 		return delivery, busbar.Errorf(busbar.CodeConflict, "the delivery is %s already", delivery.Status)
 	}
 	// The row is the truth: if its workflow cannot be woken now, it finds out at its next try.
-	wakeErr := d.wake(ctx, delivery)
+	_, wakeErr := d.wake(ctx, delivery)
 	if delivery, err = d.store.Delivery(ctx, env, id); err != nil {
 		return delivery, errors.Join(err, wakeErr)
 	}
 	return delivery, nil
 }
 
-// wake ends the wait of a delivery's activity. It is reset rather than run beside itself.
-func (d *Dispatcher) wake(ctx context.Context, delivery busbar.Delivery) error {
+// wake ends the wait of a delivery's activity. It is reset rather than run beside itself. It reports false when no
+// activity waits: it is on its way to be, or its workflow is gone.
+func (d *Dispatcher) wake(ctx context.Context, delivery busbar.Delivery) (bool, error) {
 	_, err := d.client.WorkflowService().ResetActivity(ctx, &workflowservice.ResetActivityRequest{
 		Namespace: d.namespace,
 		Execution: execution(delivery.WorkflowID),
 		Activity:  &workflowservice.ResetActivityRequest_Id{Id: string(delivery.ID)},
 	})
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
-		// The activity is not pending: it is on its way to be, or its workflow is gone and the reconciler's business.
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("wake delivery %s: %w", delivery.ID, err)
+		return false, fmt.Errorf("wake delivery %s: %w", delivery.ID, err)
 	}
-	return nil
+	return true, nil
 }
 
 func (d *Dispatcher) startRedeliver(ctx context.Context, delivery busbar.Delivery) error {

@@ -14,7 +14,6 @@ import (
 	"busbar"
 	"busbar/internal/intake"
 	"busbar/internal/store"
-	"busbar/workflows"
 )
 
 func execution(workflowID string) *commonpb.WorkflowExecution {
@@ -63,27 +62,57 @@ func (r *Reconciler) Run(ctx context.Context) {
 	}
 }
 
-// Round looks at up to 2,000 overdue deliveries, and goes on from there the next time.
+// Round looks at up to 2,000 overdue deliveries, and goes on from there the next time. Deliveries that a person wanted
+// tried while Temporal could not be reached are hurried now, and those whose endpoint is gone are cancelled.
 func (r *Reconciler) Round(ctx context.Context) error {
+	if err := r.dispatcher.store.CancelOrphans(ctx); err != nil {
+		return err
+	}
+	var failed failures
 	for seen := 0; seen < reconcileMost; {
 		overdue, position, err := r.dispatcher.store.Overdue(ctx, r.now().Add(-overdueAfter), r.position, reconcilePage)
 		if err != nil {
 			return err
 		}
+		r.position = position
 		for _, d := range overdue {
-			if err := r.one(ctx, d); err != nil {
-				return err
+			if failed.add(r.one(ctx, d)) {
+				return failed.err()
 			}
 		}
 		seen += len(overdue)
-		r.position = position
 		if len(overdue) < reconcilePage {
 			r.position = store.OverduePosition{}
-			return nil
+			break
 		}
 	}
-	return nil
+	hurried, err := r.dispatcher.store.Hurried(ctx, reconcilePage)
+	if err != nil {
+		return err
+	}
+	for _, d := range hurried {
+		if failed.add(r.dispatcher.hurry(ctx, d)) {
+			break
+		}
+	}
+	return failed.err()
 }
+
+// failures gathers what went wrong with single deliveries, so that one of them does not keep the others waiting.
+type failures []error
+
+// failuresMost in one round mean that it is not about single deliveries.
+const failuresMost = 10
+
+// add reports whether it is time to give up.
+func (f *failures) add(err error) bool {
+	if err != nil {
+		*f = append(*f, err)
+	}
+	return len(*f) >= failuresMost
+}
+
+func (f *failures) err() error { return errors.Join(*f...) }
 
 func (r *Reconciler) one(ctx context.Context, d busbar.Delivery) error {
 	running, known, err := r.dispatcher.running(ctx, d.WorkflowID)
@@ -95,12 +124,7 @@ func (r *Reconciler) one(ctx context.Context, d busbar.Delivery) error {
 	if !known && d.WorkflowID == busbar.EventWorkflowID(d.Environment, d.EventID) {
 		return r.startEvent(ctx, d)
 	}
-	id := workflows.RedeliverID(d.Environment, d.ID)
-	if err := r.dispatcher.store.MoveDelivery(ctx, d.ID, id); err != nil {
-		return err
-	}
-	d.WorkflowID = id
-	return r.dispatcher.startRedeliver(ctx, d)
+	return r.dispatcher.replace(ctx, d)
 }
 
 // startEvent starts an event's workflow anew, with all of its pending deliveries.

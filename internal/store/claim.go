@@ -55,6 +55,8 @@ type ClaimRequest struct {
 	Owner      string
 	// For is how long the right lasts: the timeout of the attempt and a margin.
 	For time.Duration
+	// Unsent: the owner has the right already and knows that nothing was sent with it.
+	Unsent bool
 }
 
 // interruptedError is what an attempt without a result has on record.
@@ -86,7 +88,7 @@ func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
 	switch {
 	case d.Status != busbar.DeliveryPending:
 		c.Outcome = ClaimClosed
-		return c, nil
+		return c, s.recordCut(tx, &row, req)
 	case row.ClaimOwner != "" && row.ClaimOwner != req.Owner && micros(now) < row.ClaimUntil:
 		c.Outcome, c.Wait = ClaimHeld, fromMicros(row.ClaimUntil).Sub(now)
 		return c, nil
@@ -94,7 +96,7 @@ func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
 		c.Outcome, c.Wait = ClaimNotDue, d.NextAttemptAt.Sub(now)
 		return c, nil
 	}
-	if row.ClaimAttempt > row.Attempts {
+	if row.ClaimAttempt > row.Attempts && (!req.Unsent || row.ClaimOwner != req.Owner) {
 		if err := s.recordInterrupted(tx, &row); err != nil {
 			return Claimable{}, err
 		}
@@ -122,6 +124,25 @@ func (s *Store) recordInterrupted(tx *gorm.DB, row *deliveryRow) error {
 	}
 	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&a).Error; err != nil {
 		return fmt.Errorf("record interrupted attempt: %w", err)
+	}
+	return nil
+}
+
+// recordCut puts on record the attempt that an owner had under way when its delivery was closed.
+func (s *Store) recordCut(tx *gorm.DB, row *deliveryRow, req ClaimRequest) error {
+	if row.ClaimOwner != req.Owner || row.ClaimAttempt <= row.Attempts {
+		return nil
+	}
+	if !req.Unsent {
+		if err := s.recordInterrupted(tx, row); err != nil {
+			return err
+		}
+	}
+	err := tx.Model(&deliveryRow{}).Where("id = ?", row.ID).Updates(map[string]any{
+		"claim_owner": "", "claim_until": 0, "claim_attempt": row.Attempts, "attempts": row.Attempts,
+	}).Error
+	if err != nil {
+		return fmt.Errorf("end claim: %w", err)
 	}
 	return nil
 }
@@ -159,10 +180,12 @@ func (s *Store) CloseDelivery(ctx context.Context, id busbar.DeliveryID, status 
 }
 
 // RequestRetry makes a delivery due now. One that is pending keeps its schedule; one that has ended is opened again
-// under another workflow, and its schedule goes on where it was.
-func (s *Store) RequestRetry(ctx context.Context, env busbar.Environment, id busbar.DeliveryID, reopened func(busbar.Delivery) (workflowID string)) (busbar.Delivery, error) {
-	var d busbar.Delivery
-	err := s.write(ctx, s.durable, func(tx *gorm.DB) error {
+// under another workflow, and its schedule goes on where it was. It reports whether an attempt is under way, which is
+// then the one that was asked for.
+func (s *Store) RequestRetry(
+	ctx context.Context, env busbar.Environment, id busbar.DeliveryID, reopened func(busbar.Delivery) (workflowID string),
+) (d busbar.Delivery, underWay bool, err error) {
+	err = s.write(ctx, s.durable, func(tx *gorm.DB) error {
 		var row deliveryRow
 		err := s.forUpdate(tx).Where("id = ? AND environment = ?", string(id), string(env)).Take(&row).Error
 		if err != nil {
@@ -175,6 +198,7 @@ func (s *Store) RequestRetry(ctx context.Context, env busbar.Environment, id bus
 		d.RetryNow = true
 		switch d.Status {
 		case busbar.DeliveryPending:
+			underWay = row.ClaimOwner != "" && micros(s.now()) < row.ClaimUntil
 		case busbar.DeliveryParked:
 			return busbar.Errorf(busbar.CodeConflict, "the endpoint is disabled; enable it first")
 		case busbar.DeliveryDelivered, busbar.DeliveryFailed, busbar.DeliveryCancelled:
@@ -188,7 +212,7 @@ func (s *Store) RequestRetry(ctx context.Context, env busbar.Environment, id bus
 		}
 		return nil
 	})
-	return d, err
+	return d, underWay, err
 }
 
 // forUpdate locks the rows it reads. SQLite has one writer, and needs no lock.
@@ -211,15 +235,35 @@ func (s *Store) Overdue(ctx context.Context, before time.Time, after OverduePosi
 	if err != nil {
 		return nil, after, fmt.Errorf("read overdue deliveries: %w", translate(err))
 	}
-	var errs []error
-	overdue := make([]busbar.Delivery, 0, len(rows))
-	for i := range rows {
-		d, err := rows[i].delivery()
-		errs = append(errs, err)
-		overdue = append(overdue, d)
-		after = OverduePosition{rows[i].NextAttemptAt, rows[i].ID}
+	overdue, err := deliveries(rows)
+	if len(rows) > 0 {
+		last := rows[len(rows)-1]
+		after = OverduePosition{last.NextAttemptAt, last.ID}
 	}
-	return overdue, after, errors.Join(errs...)
+	return overdue, after, err
+}
+
+func deliveries(rows []deliveryRow) ([]busbar.Delivery, error) {
+	var errs []error
+	list := make([]busbar.Delivery, len(rows))
+	for i := range rows {
+		var err error
+		list[i], err = rows[i].delivery()
+		errs = append(errs, err)
+	}
+	return list, errors.Join(errs...)
+}
+
+// Hurried gives up to limit pending deliveries that a person wants tried now and that nobody is sending.
+func (s *Store) Hurried(ctx context.Context, limit int) ([]busbar.Delivery, error) {
+	var rows []deliveryRow
+	// A scan of deliveries_due: the pending are few beside the others.
+	err := s.read.WithContext(ctx).Where("status = 'pending' AND retry_now AND claim_until < ?", micros(s.now())).
+		Order("next_attempt_at, id").Limit(limit).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read hurried deliveries: %w", translate(err))
+	}
+	return deliveries(rows)
 }
 
 // OverduePosition is where a page of Overdue ended.

@@ -23,7 +23,7 @@ type Finished struct {
 }
 
 // Finish records attempts and moves their deliveries on, all in one transaction. A delivery that was cancelled while
-// its attempt was under way stays so, unless the attempt delivered it after all.
+// its attempt was under way stays so, unless the attempt delivered it after all; the attempt counts either way.
 func (s *Store) Finish(ctx context.Context, finished []*Finished) error {
 	attempts := make([]attemptRow, 0, len(finished))
 	values := make([]any, 0, 9*len(finished))
@@ -60,11 +60,17 @@ func (s *Store) finishSQL(n int) string {
 	if s.dialect == migrations.Postgres {
 		row = "(?, ?, ?::bigint, ?::bigint, ?::bigint, ?::bigint, ?, ?::bigint)"
 	}
+	// A closed delivery keeps its state, but its attempts count.
+	const open = "(deliveries.status = 'pending' OR f.status = 'delivered')"
+	keep := func(column, value string) string {
+		return column + " = CASE WHEN " + open + " THEN " + value + " ELSE deliveries." + column + " END"
+	}
 	return `WITH f (id, status, number, step, next_attempt_at, status_code, error, completed_at) AS (VALUES ` +
 		strings.TrimSuffix(strings.Repeat(row+", ", n), ", ") + `)
-	UPDATE deliveries SET status = f.status, attempts = f.number, step = f.step, next_attempt_at = f.next_attempt_at,
-		last_status_code = f.status_code, last_error = f.error, completed_at = f.completed_at, retry_now = FALSE,
+	UPDATE deliveries SET ` + strings.Join([]string{
+		keep("status", "f.status"), keep("step", "f.step"), keep("next_attempt_at", "f.next_attempt_at"),
+		keep("last_error", "f.error"), keep("completed_at", "f.completed_at"),
+	}, ", ") + `, attempts = f.number, last_status_code = f.status_code, retry_now = FALSE,
 		claim_owner = '', claim_until = 0, claim_attempt = f.number
-	FROM f WHERE deliveries.id = f.id AND deliveries.attempts < f.number
-		AND (deliveries.status = 'pending' OR f.status = 'delivered')`
+	FROM f WHERE deliveries.id = f.id AND deliveries.attempts < f.number`
 }

@@ -253,7 +253,7 @@ func TestFinishMovesEachDeliveryOn(t *testing.T) {
 		want := []row{
 			{busbar.DeliveryDelivered, 1, 0, 200, "", time.Time{}},
 			{busbar.DeliveryPending, 1, 1, 500, "HTTP 500", next},
-			{busbar.DeliveryCancelled, 0, 0, 0, "by request", time.Time{}},
+			{busbar.DeliveryCancelled, 1, 0, 200, "by request", time.Time{}},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("deliveries (-want +got):\n%s", diff)
@@ -275,7 +275,7 @@ func TestARetryByHandLeavesTheScheduleAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		never := func(busbar.Delivery) string { t.Error("a pending delivery was opened again"); return "" }
-		if _, err := s.RequestRetry(t.Context(), busbar.Sandbox, id, never); err != nil {
+		if _, _, err := s.RequestRetry(t.Context(), busbar.Sandbox, id, never); err != nil {
 			t.Fatal(err)
 		}
 		if c := claimAs(t, s, id, "w"); c.Outcome != store.Claimed || !c.Manual || c.Attempt != 2 || c.Delivery.Step != 1 {
@@ -292,14 +292,14 @@ func TestARetryOpensAnEndedDeliveryUnderAnotherWorkflow(t *testing.T) {
 		if err := s.Finish(t.Context(), []*store.Finished{finished(id, 1, busbar.DeliveryFailed)}); err != nil {
 			t.Fatal(err)
 		}
-		d, err := s.RequestRetry(t.Context(), busbar.Sandbox, id, func(busbar.Delivery) string { return "again" })
+		d, _, err := s.RequestRetry(t.Context(), busbar.Sandbox, id, func(busbar.Delivery) string { return "again" })
 		if err != nil || d.Status != busbar.DeliveryPending || d.WorkflowID != "again" {
 			t.Fatalf("RequestRetry = %+v, %v", d, err)
 		}
 		if c := claimAs(t, s, id, "w"); c.Outcome != store.Claimed || c.Attempt != 2 {
 			t.Errorf("claim = %+v", c)
 		}
-		_, err = s.RequestRetry(t.Context(), busbar.Live, id, func(busbar.Delivery) string { return "" })
+		_, _, err = s.RequestRetry(t.Context(), busbar.Live, id, func(busbar.Delivery) string { return "" })
 		if busbar.CodeOf(err) != busbar.CodeNotFound {
 			t.Errorf("a retry from the other environment = %v, want NOT_FOUND", err)
 		}

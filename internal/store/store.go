@@ -139,13 +139,27 @@ func settings() *gorm.Config {
 	}
 }
 
-// write runs a transaction. On SQLite one runs at a time.
+// A write that takes this long has lost its database. Nothing that is bounded elsewhere takes longer.
+const writeTimeout = 10 * time.Second
+
+// writeTries is how often a transaction is run that another one got in the way of.
+const writeTries = 3
+
+// write runs a transaction. On SQLite one runs at a time. On PostgreSQL two may lock the same rows in another order; the
+// one that is given up for the other runs again, so fn leaves nothing behind but what its next run overwrites.
 func (s *Store) write(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if s.Embedded() {
 		s.writer.Lock()
 		defer s.writer.Unlock()
 	}
-	return translate(db.WithContext(ctx).Transaction(fn))
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	for try := 1; ; try++ {
+		err := db.WithContext(ctx).Transaction(fn)
+		if try == writeTries || !conflicted(err) {
+			return translate(err)
+		}
+	}
 }
 
 // translate makes a busbar.Error of what the database says when it cannot be reached.

@@ -42,3 +42,9 @@ func unreachable(err error) bool {
 	// pgx reports a connection that broke in the middle of a statement as a plain error.
 	return strings.Contains(err.Error(), "conn closed")
 }
+
+// conflicted reports whether the database gave a transaction up for the sake of another.
+func conflicted(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(pg.Code, "40")
+}
