@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,6 +42,22 @@ func NewKey(env Environment) (string, error) {
 		return "", fmt.Errorf("read randomness: %w", err)
 	}
 	return env.KeyPrefix() + base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// MaxKeyBytes is more than any generated key has, and little enough to hash for anyone.
+const MaxKeyBytes = 512
+
+// CheckKey refuses a key that no request could carry in a header. The error does not show it.
+func CheckKey(key string) error {
+	if len(key) > MaxKeyBytes {
+		return fmt.Errorf("the key has %d bytes, at most %d may be", len(key), MaxKeyBytes)
+	}
+	for _, c := range []byte(key) {
+		if c <= ' ' || c >= 0x7f {
+			return errors.New("the key must have visible ASCII characters only, and no spaces")
+		}
+	}
+	return nil
 }
 
 // KeyHint is the part of a key that may be shown.

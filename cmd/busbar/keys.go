@@ -43,6 +43,9 @@ func ensureKey(ctx context.Context, s *store.Store, env busbar.Environment, gene
 			return key, fmt.Errorf("%s is too short: use %s and at least %d random characters",
 				bootstrapVariable(env), env.KeyPrefix(), minKeyLength-len(env.KeyPrefix()))
 		}
+		if err := busbar.CheckKey(text); err != nil {
+			return key, fmt.Errorf("%s: %w", bootstrapVariable(env), err)
+		}
 		key.shown = busbar.KeyHint(text) + " (from " + bootstrapVariable(env) + ")"
 		if err := s.EnsureBootstrapKey(ctx, env, text); err != nil {
 			return key, fmt.Errorf("%s: %w", bootstrapVariable(env), err)

@@ -10,9 +10,6 @@ import (
 	"busbar"
 )
 
-// maxKeyBytes is more than any key has, and little enough to hash for anyone.
-const maxKeyBytes = 512
-
 // authenticate finds the key that a request carries. The store is asked each time: a key that was revoked in another
 // process is of no use from that moment on.
 func (a *API) authenticate(ctx context.Context, r *http.Request) (busbar.APIKey, error) {
@@ -21,7 +18,7 @@ func (a *API) authenticate(ctx context.Context, r *http.Request) (busbar.APIKey,
 		return busbar.APIKey{}, err
 	}
 	env, ok := busbar.KeyEnvironment(text)
-	if !ok || len(text) > maxKeyBytes {
+	if !ok || len(text) > busbar.MaxKeyBytes {
 		return busbar.APIKey{}, busbar.Errorf(busbar.CodeInvalidAPIKey, "this is not an API key; they begin with sk_test_ or sk_live_")
 	}
 	key, err := a.Store.KeyByHash(ctx, busbar.HashKey(text))
