@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -19,6 +20,9 @@ const readers = 4
 // openSQLite opens three pools on one file: readers, a writer whose commits reach the disk, and a writer whose
 // commits reach the operating system. WAL lets the readers go on while one of the writers writes.
 func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
+	if err := createPrivately(cfg.Path); err != nil {
+		return err
+	}
 	full := "FULL"
 	if cfg.Relaxed {
 		full = "NORMAL"
@@ -34,9 +38,24 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
 	return err
 }
 
+// createPrivately makes the file, or sees to it that only its owner may read it. SQLite gives its log the same mode.
+func createPrivately(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if err := errors.Join(f.Chmod(privateFile), f.Close()); err != nil {
+		return fmt.Errorf("make %s private: %w", path, err)
+	}
+	return nil
+}
+
+// privateFile is a mode: hashes of keys and the data of homes are for the owner's eyes.
+const privateFile = 0o600
+
 func (s *Store) openPool(ctx context.Context, path string, conns int, pragma string) (*gorm.DB, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-8000)", pragma,
+		"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-4000)", pragma,
 	}}
 	pool, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: q.Encode()}).String())
 	if err != nil {
