@@ -33,6 +33,9 @@ type devCmd struct {
 // Run starts everything and ends it when the context ends.
 func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	tuneMemory()
+	if err := c.check(); err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.Addr)
 	if err != nil {
 		return err
@@ -78,6 +81,9 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	if _, err := db.Migrate(ctx); err != nil {
 		return err
 	}
+	if err := db.CheckKeyring(ctx); err != nil {
+		return err
+	}
 	if db.Embedded() {
 		if err := db.ReleaseStarts(ctx); err != nil {
 			return err
@@ -96,6 +102,17 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	})
 }
 
+// check refuses values before anything is begun.
+func (c *devCmd) check() error {
+	if !(c.SimulateSpeed > 0 && c.SimulateSpeed <= maxSimulateSpeed) { // not a number, too
+		return fmt.Errorf("--simulate-speed: %v is not above 0 and at most %v", c.SimulateSpeed, float64(maxSimulateSpeed))
+	}
+	return c.apiFlags.check()
+}
+
+// maxSimulateSpeed lets a simulated day pass in a second.
+const maxSimulateSpeed = 86_400
+
 // embeddedStopTime is what the embedded server gets to stop.
 const embeddedStopTime = 4 * time.Second
 
@@ -112,5 +129,5 @@ func tuneMemory() {
 
 const (
 	gcPercent   = 400
-	memoryLimit = 384 << 20
+	memoryLimit = 320 << 20
 )

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,18 @@ const minRetention = time.Hour
 // apiFlags say how the API is served.
 type apiFlags struct {
 	PublicURL string `name:"public-url" env:"BUSBAR_PUBLIC_URL" help:"URL under which people and subscribers reach this; default: from --addr."`
+}
+
+// check refuses a URL that links could not be made from.
+func (f apiFlags) check() error {
+	if f.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(f.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("--public-url: it must look like https://busbar.example.com")
+	}
+	return nil
 }
 
 // secret reads a variable past the parser, whose help and errors would show it.
@@ -100,11 +113,11 @@ func (f deliveryFlags) schedule() (webhook.Schedule, error) {
 	if err != nil {
 		return s, fmt.Errorf("--retry-schedule: %w", err)
 	}
-	if f.RetryJitter < 0 || f.RetryJitter > 1 {
+	if !(f.RetryJitter >= 0 && f.RetryJitter <= 1) { // not a number, too
 		return s, fmt.Errorf("--retry-jitter: %v is not between 0 and 1", f.RetryJitter)
 	}
 	if f.Retention < minRetention {
-		return s, fmt.Errorf("--retention: %s is shorter than %s", f.Retention, minRetention)
+		return s, fmt.Errorf("BUSBAR_RETENTION: %s is shorter than %s", f.Retention, minRetention)
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"busbar/internal/keyring"
 	"busbar/internal/store"
 )
 
@@ -26,22 +27,32 @@ type databaseFlags struct {
 const connectTimeout = 10 * time.Second
 
 // open connects to PostgreSQL.
-func (f databaseFlags) open(ctx context.Context) (*store.Store, error) {
+func (f databaseFlags) open(ctx context.Context, ring *keyring.Keyring) (*store.Store, error) {
 	if f.DatabaseURL == "" {
 		return nil, errors.New("--database-url (BUSBAR_DATABASE_URL) is not set; set it to postgres://…")
-	}
-	ring, err := masterKeyring()
-	if err != nil {
-		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	return store.Open(ctx, store.Config{URL: f.DatabaseURL, Keyring: ring})
 }
 
+// migrating opens the database for its tables alone. They hold secrets that migrations leave as they are, so this
+// needs no master key, and takes one that nothing was sealed with.
+func (f databaseFlags) migrating(ctx context.Context) (*store.Store, error) {
+	key, err := keyring.Generate()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keyring.Parse(key)
+	if err != nil {
+		return nil, err
+	}
+	return f.open(ctx, ring)
+}
+
 // Run applies what is missing.
 func (c *migrateUpCmd) Run(ctx context.Context, e env) (err error) {
-	s, err := c.open(ctx)
+	s, err := c.migrating(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,7 +72,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, e env) (err error) {
 
 // Run lists the migrations.
 func (c *migrateStatusCmd) Run(ctx context.Context, e env) (err error) {
-	s, err := c.open(ctx)
+	s, err := c.migrating(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ type workerCmd struct {
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context, e env) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
 	closer := &closers{}
 	defer func() { err = errors.Join(err, closer.close()) }()
 	if err := c.start(ctx, e, closer); err != nil {
@@ -89,7 +92,7 @@ func openMigrated(ctx context.Context, f databaseFlags, closer *closers) (*store
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := f.open(ctx)
+	db, err := f.open(ctx, ring)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,5 +104,5 @@ func openMigrated(ctx context.Context, f databaseFlags, closer *closers) (*store
 	if pending {
 		return nil, nil, errors.New("the database lacks migrations; run: busbar migrate up")
 	}
-	return db, ring, nil
+	return db, ring, db.CheckKeyring(ctx)
 }

@@ -21,6 +21,9 @@ type surface struct {
 
 // listen takes the address early, so that one that is taken is known before anything else starts.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, errors.New("--addr: it is empty; it must look like 127.0.0.1:8080")
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {

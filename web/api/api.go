@@ -4,6 +4,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -76,8 +77,8 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make API: no logger was given")
 	case cfg.DeliveryTimeout <= 0:
 		return nil, errors.New("make API: the delivery timeout must be positive")
-	case cfg.RateLimit < 0:
-		return nil, errors.New("make API: the rate limit must not be negative")
+	case !(cfg.RateLimit >= 0 && cfg.RateLimit <= maxRateLimit): // not a number, too
+		return nil, fmt.Errorf("make API: the rate limit must be from 0 to %d", maxRateLimit)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -14,6 +14,9 @@ import (
 // which changes nothing for them.
 const maxLimiters = 10_000
 
+// maxRateLimit is more than one process can serve.
+const maxRateLimit = 1_000_000
+
 // limits counts requests by key.
 type limits struct {
 	perSecond rate.Limit
