@@ -47,7 +47,7 @@ func TestEventIsReadableAtOnce(t *testing.T) {
 	wanted := object{
 		"id": "e1", "type": "device.updated", "deviceId": "dev_1", "timestamp": "2026-06-01T10:30:00.100Z",
 		"data": object{"state": object{"level": 1.5}}, "flags": []any{"unknown_device"}, "runs": []any{},
-		"causation": object{"rootEventId": "e1", "depth": 0.0, "inferred": false},
+		"causation": object{"rootEventId": "e1", "parentId": nil, "depth": 0.0, "inferred": false},
 		"temporal":  object{"workflowId": "event-sandbox-e1", "runId": nil, "url": "http://temporal.example/event-sandbox-e1"},
 	}
 	if diff := cmp.Diff(wanted, event); diff != "" {

@@ -57,10 +57,14 @@ func viewDelivery(d *busbar.Delivery) Delivery {
 	v := Delivery{
 		ID: d.ID, EventID: d.EventID, EventType: d.EventType, EndpointID: d.EndpointID, Status: d.Status,
 		AttemptCount: d.Attempts, LastStatusCode: d.LastStatusCode, LastError: d.LastError, Test: d.Single,
-		WorkflowID: d.WorkflowID, CreatedAt: Time(d.CreatedAt), CompletedAt: Time(d.CompletedAt),
+		WorkflowID: d.WorkflowID, CreatedAt: Time(d.CreatedAt),
 	}
-	if d.Status == busbar.DeliveryPending {
+	switch d.Status {
+	case busbar.DeliveryPending:
 		v.NextAttemptAt = Time(d.NextAttemptAt)
+	case busbar.DeliveryParked: // waits without a time
+	case busbar.DeliveryDelivered, busbar.DeliveryFailed, busbar.DeliveryCancelled:
+		v.CompletedAt = Time(d.CompletedAt)
 	}
 	return v
 }

@@ -14,7 +14,7 @@ func (a *API) getEvent(ctx context.Context, r *Request) (*Reply, error) {
 	}
 	detail := EventDetail{
 		Event: viewEvent(&event), Deliveries: make([]Delivery, len(deliveries)), Runs: []Run{},
-		Causation: event.Causation, Temporal: a.workflow(&event),
+		Causation: viewCausation(&event.Causation), Temporal: a.workflow(&event),
 	}
 	for i := range deliveries {
 		detail.Deliveries[i] = viewDelivery(&deliveries[i])

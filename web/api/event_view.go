@@ -21,10 +21,28 @@ type Event struct {
 // EventDetail is an event with what came of it.
 type EventDetail struct {
 	Event
-	Deliveries []Delivery       `json:"deliveries"`
-	Runs       []Run            `json:"runs"`
-	Causation  busbar.Causation `json:"causation"`
-	Temporal   Workflow         `json:"temporal"`
+	Deliveries []Delivery `json:"deliveries"`
+	Runs       []Run      `json:"runs"`
+	Causation  Causation  `json:"causation"`
+	Temporal   Workflow   `json:"temporal"`
+}
+
+// Causation says what an event follows from.
+type Causation struct {
+	RootEventID busbar.EventID `json:"rootEventId" doc:"The first event of the chain; of an event that nothing caused, the event itself."`
+	ParentID    *string        `json:"parentId" doc:"What it follows from; null when nothing caused it."`
+	RuleID      string         `json:"ruleId,omitempty"`
+	ActionID    string         `json:"actionId,omitempty"`
+	Depth       int            `json:"depth"`
+	Inferred    bool           `json:"inferred"`
+}
+
+func viewCausation(c *busbar.Causation) Causation {
+	v := Causation{RootEventID: c.RootEventID, RuleID: c.RuleID, ActionID: c.ActionID, Depth: c.Depth, Inferred: c.Inferred}
+	if c.ParentID != "" {
+		v.ParentID = &c.ParentID
+	}
+	return v
 }
 
 // Run is a run of a rule.
