@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,12 +14,13 @@ import (
 )
 
 // attempt sends a shipment once and puts on record how that went and what follows.
-func (a *Activities) attempt(ctx context.Context, s intake.Shipment, number int, manual bool) (*store.Finished, error) {
-	req, err := a.request(s, number)
+func (a *Activities) attempt(ctx context.Context, c *claimed) (*store.Finished, error) {
+	s := c.Shipment
+	req, err := a.request(s, c.attempt)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, s.Delivery.ID, c.owner))
 	}
-	if number == 1 {
+	if c.attempt == 1 {
 		a.cfg.Observer.FirstAttempt(a.cfg.Now().Sub(s.Event.ReceivedAt))
 	}
 	done := a.cfg.Health.Begin(string(s.Delivery.EndpointID))
@@ -37,12 +39,39 @@ func (a *Activities) attempt(ctx context.Context, s intake.Shipment, number int,
 			return nil, fmt.Errorf("disable endpoint: %w", err)
 		}
 	}
-	f := a.follow(s.Delivery, result, number, manual)
-	if err := a.cfg.Recorder.Do(context.WithoutCancel(ctx), f); err != nil {
-		return nil, fmt.Errorf("record attempt: %w", err)
+	f := a.follow(s.Delivery, result, c.attempt, c.manual)
+	if err := a.record(ctx, f); err != nil {
+		return nil, err
 	}
 	a.tell(ctx, s, f)
 	return f, nil
+}
+
+// A database that is away for a moment is waited for, because an attempt that is not on record is made again.
+const (
+	recordTries = 5
+	recordWait  = 250 * time.Millisecond
+)
+
+// record puts an attempt on record, even when the process is going down.
+func (a *Activities) record(ctx context.Context, f *store.Finished) error {
+	wait := recordWait
+	for try := 1; ; try++ {
+		err := a.cfg.Recorder.Do(context.WithoutCancel(ctx), f)
+		if err == nil {
+			return nil
+		}
+		err = fmt.Errorf("record attempt: %w", err)
+		if try == recordTries || busbar.CodeOf(err) != busbar.CodeUnavailable {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+			wait *= 2
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (a *Activities) request(s intake.Shipment, number int) (webhook.Request, error) {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,11 +45,11 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	}
 	defer release()
 	info := activity.GetInfo(ctx)
-	outcome, c, err := a.claim(ctx, t, info.WorkflowExecution.ID+"/"+info.ActivityID)
+	outcome, c, err := a.claim(ctx, t, claimant{name: info.WorkflowExecution.ID + "/" + info.ActivityID})
 	if err != nil || c == nil {
 		return outcome, err
 	}
-	f, err := a.attempt(ctx, c.Shipment, c.attempt, c.manual)
+	f, err := a.attempt(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -61,20 +62,27 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 // claimed is a shipment that may be sent.
 type claimed struct {
 	intake.Shipment
+	owner   string
 	attempt int
 	manual  bool
 }
 
+// claimant is who claims. It is unsent when it has claimed before and sent nothing.
+type claimant struct {
+	name   string
+	unsent bool
+}
+
 // claim takes the right to send. It gives a shipment, or an outcome when there is nothing to send, or an error that
 // asks to come again.
-func (a *Activities) claim(ctx context.Context, t Target, owner string) (Outcome, *claimed, error) {
+func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome, *claimed, error) {
 	lasts := busbar.MaxDeliveryTimeout + ClaimMargin
 	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
 		if sub, ok := subs.Get(t.EndpointID); ok {
 			lasts = a.timeout(sub) + ClaimMargin
 		}
 	}
-	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: owner, For: lasts})
+	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent})
 	if err != nil {
 		if busbar.CodeOf(err) == busbar.CodeNotFound {
 			// Its retention is over.
@@ -94,16 +102,16 @@ func (a *Activities) claim(ctx context.Context, t Target, owner string) (Outcome
 	}
 	s, err := a.load(ctx, c.Delivery)
 	if err != nil {
-		return "", nil, err
+		return "", nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, t.DeliveryID, by.name))
 	}
-	if outcome, closed, err := a.closeUnwanted(ctx, s); err != nil || closed {
+	if outcome, closed, err := a.closeUnwanted(ctx, s, by.name); err != nil || closed {
 		return outcome, nil, err
 	}
-	return "", &claimed{s, c.Attempt, c.Manual}, nil
+	return "", &claimed{s, by.name, c.Attempt, c.Manual}, nil
 }
 
 // closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint is disabled.
-func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment) (Outcome, bool, error) {
+func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment, owner string) (Outcome, bool, error) {
 	var status busbar.DeliveryStatus
 	var reason string
 	switch {
@@ -113,6 +121,9 @@ func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment) (Outc
 		status, reason = busbar.DeliveryParked, s.Delivery.LastError
 	default:
 		return "", false, nil
+	}
+	if err := a.cfg.Deliveries.Unclaim(ctx, s.Delivery.ID, owner); err != nil {
+		return "", false, err
 	}
 	if _, err := a.cfg.Deliveries.CloseDelivery(ctx, s.Delivery.ID, status, reason); err != nil {
 		return "", false, fmt.Errorf("close delivery: %w", err)

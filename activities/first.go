@@ -33,15 +33,16 @@ func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
 		return leave(OutcomeBusy)
 	}
 	defer release()
-	number := 1
-	if !prepared {
-		outcome, claimed, err := a.claim(ctx, t, intake.FirstOwner)
-		if err != nil || claimed == nil {
+	c := &claimed{s, intake.FirstOwner, 1, false}
+	if !prepared || !a.cfg.Now().Before(s.Until) {
+		var outcome Outcome
+		var err error
+		outcome, c, err = a.claim(ctx, t, claimant{name: intake.FirstOwner, unsent: prepared})
+		if err != nil || c == nil {
 			return outcome, err
 		}
-		s, number = claimed.Shipment, claimed.attempt
 	}
-	f, err := a.attempt(ctx, s, number, false)
+	f, err := a.attempt(ctx, c)
 	if err != nil {
 		return "", err
 	}

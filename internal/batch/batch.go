@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // ErrClosed is what Do answers after Close.
@@ -81,7 +82,10 @@ func (b *Batcher[T]) enqueue(ctx context.Context, e entry[T]) error {
 	}
 }
 
-// Close runs what was asked for before and then stops.
+// closePatience is what Close gives the batches that are left before it ends their context.
+const closePatience = 2 * time.Second
+
+// Close runs what was asked for before and then stops. When that takes longer than two seconds, it fails instead.
 func (b *Batcher[T]) Close() {
 	b.mu.Lock()
 	if !b.closed {
@@ -89,7 +93,9 @@ func (b *Batcher[T]) Close() {
 		close(b.queue)
 	}
 	b.mu.Unlock()
+	patience := time.AfterFunc(closePatience, b.cancel)
 	b.lanes.Wait()
+	patience.Stop()
 	b.cancel()
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -127,4 +128,26 @@ func TestAfterCloseNothingRuns(t *testing.T) {
 	if err := b.Do(t.Context(), 1); !errors.Is(err, batch.ErrClosed) {
 		t.Errorf("Do after Close = %v, want ErrClosed", err)
 	}
+}
+
+// A database that never answers must not keep the process from ending.
+func TestCloseDoesNotWaitForeverForABatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := batch.New(batch.Config[int]{Max: 1, Run: func(ctx context.Context, _ []int) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		var wg sync.WaitGroup
+		for n := range 2 {
+			wg.Go(func() {
+				if err := b.Do(t.Context(), n); !errors.Is(err, context.Canceled) {
+					t.Errorf("Do(%d) = %v, want it cancelled", n, err)
+				}
+			})
+		}
+		synctest.Wait()
+		b.Close()
+		wg.Wait()
+	})
 }

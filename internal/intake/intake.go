@@ -174,18 +174,21 @@ func (in *Intake) commit(ctx context.Context, units []*unit) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	var handed []busbar.DeliveryID
+	takeBack := func() {
+		for _, id := range handed {
+			in.cfg.Handoff.Take(id)
+		}
+	}
 	err := in.cfg.Store.Decide(ctx, environments(units), func(tx *store.DecisionTx) error {
+		takeBack()
 		g := group{in: in, tx: tx, now: in.cfg.Now()}
 		defer func() { handed = g.handed }()
 		return g.decide(units)
 	})
 	if err != nil {
-		for _, id := range handed {
-			in.cfg.Handoff.Take(id)
-		}
-		return err
+		takeBack()
 	}
-	return nil
+	return err
 }
 
 func environments(units []*unit) []busbar.Environment {
@@ -341,7 +344,8 @@ func (g *group) claim(a *store.Accepted, subs *store.Subscribers) {
 		if !ok || d.Status != busbar.DeliveryPending || !g.in.cfg.Quick(d.EndpointID) {
 			continue
 		}
-		if !g.in.cfg.Handoff.put(Shipment{Delivery: d, Event: a.Event, Subscriber: sub}) {
+		s := Shipment{Delivery: d, Event: a.Event, Subscriber: sub, Until: g.now.Add(store.StartClaim)}
+		if !g.in.cfg.Handoff.put(s, g.now) {
 			return
 		}
 		g.handed = append(g.handed, d.ID)
@@ -359,7 +363,9 @@ func (in *Intake) start(ctx context.Context, a *store.Accepted, subs *store.Subs
 		if d.Status != busbar.DeliveryPending {
 			continue
 		}
-		ref := Ref{DeliveryID: d.ID, EndpointID: d.EndpointID, Quick: in.cfg.Quick(d.EndpointID)}
+		// What was claimed for the quick way must go there: its claim would keep the other way waiting.
+		_, claimed := a.Claimed[d.ID]
+		ref := Ref{DeliveryID: d.ID, EndpointID: d.EndpointID, Quick: claimed || in.cfg.Quick(d.EndpointID)}
 		if sub, ok := subs.Get(d.EndpointID); ok {
 			ref.Host = host(sub.URL)
 		}

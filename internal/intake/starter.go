@@ -30,7 +30,7 @@ type Start struct {
 	Type     string
 	DeviceID busbar.DeviceID
 	Refs     []Ref
-	// Forget is called when it will not be started by this process now.
+	// Forget is called when this process does not ask Temporal to start it now.
 	Forget func()
 }
 
@@ -58,21 +58,28 @@ type Starter struct {
 	// refuse holds the reason why no events are accepted, if there is one.
 	refuse atomic.Pointer[busbar.Error]
 
+	// mu is held for reading by those who enqueue, so that nobody does after Close.
+	mu     sync.RWMutex
+	closed bool
+
 	endSweep, endStarts context.CancelFunc
 	sweeping, starting  sync.WaitGroup
 }
 
 const (
-	startTimeout  = 2 * time.Second
-	sweepEvery    = time.Second
-	sweepPage     = 200
-	admission     = 500 * time.Millisecond
+	startTimeout = 2 * time.Second
+	sweepEvery   = time.Second
+	sweepPage    = 200
+	admission    = 500 * time.Millisecond
+	// readTimeout bounds a look into the database: one that takes longer is as good as away.
+	readTimeout   = 5 * time.Second
 	maxBacklogAge = time.Hour
 )
 
 var (
 	errFull = errors.New("the queue of workflows to start is full")
 	errOpen = errors.New("temporal did not answer the last starts")
+	errStop = errors.New("the process is going down")
 )
 
 // NewStarter starts the workers and the sweep; Close ends them.
@@ -96,12 +103,14 @@ func NewStarter(cfg StarterConfig) *Starter {
 	return s
 }
 
-// Close ends the sweep, starts what is queued while Temporal answers, and returns when all is quiet. Enqueue must not
-// be called any more.
+// Close ends the sweep, starts what is queued while Temporal answers, and returns when all is quiet.
 func (s *Starter) Close() {
 	s.endSweep()
 	s.sweeping.Wait()
+	s.mu.Lock()
+	s.closed = true
 	close(s.queue)
+	s.mu.Unlock()
 	patience := time.AfterFunc(startTimeout, s.endStarts)
 	s.starting.Wait()
 	patience.Stop()
@@ -123,6 +132,11 @@ func (s *Starter) Backlog() store.Backlog { return *s.backlog.Load() }
 // Enqueue has a workflow started soon. It waits a little for room, so that producers who are faster than the workflows
 // are slowed down, and then leaves the event to the sweep.
 func (s *Starter) Enqueue(ctx context.Context, job Start) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errStop
+	}
 	if s.breaker.open() {
 		return errOpen
 	}
@@ -154,7 +168,7 @@ func (s *Starter) start(ctx context.Context, job Start) bool {
 	cancel()
 	s.breaker.record(err == nil)
 	if err != nil {
-		job.Forget()
+		// It may have started all the same, so what was prepared for it stays.
 		s.cfg.Logger.WarnContext(ctx, "could not start a workflow; the sweep will", "event_id", job.Event.ID, "error", err)
 		return false
 	}
@@ -222,6 +236,8 @@ func (s *Starter) startAll(ctx context.Context, refs []store.EventRef) bool {
 
 // load reads from the database what the accepting process knew.
 func (s *Starter) load(ctx context.Context, ref store.EventRef) (Start, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	e, err := s.cfg.Store.Event(ctx, ref.Environment, ref.ID)
 	if err != nil {
 		return Start{}, err
@@ -247,7 +263,9 @@ func (s *Starter) load(ctx context.Context, ref store.EventRef) (Start, error) {
 
 // count looks at the backlog and decides whether it has room.
 func (s *Starter) count(ctx context.Context) {
-	b, err := s.cfg.Store.Backlog(ctx)
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	b, err := s.cfg.Store.Backlog(reading)
 	if ctx.Err() != nil {
 		return
 	}
