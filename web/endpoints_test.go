@@ -221,6 +221,27 @@ func TestTestSendAnswersWithTheAttempt(t *testing.T) {
 	}
 }
 
+// A client that did not see the answer asks again with the same key, and the receiver gets nothing twice.
+func TestTestSendIsMadeOnceForAnIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	a.cluster.deliverAtOnce()
+	id, _ := a.createEndpoint(plainEndpoint)
+	send := func(body string) answer {
+		return a.send(http.MethodPost, "/v1/endpoints/"+id+"/test", body, "Idempotency-Key: once")
+	}
+	first, again := send(""), send("")
+	if !first.Success || string(first.Data) != string(again.Data) {
+		t.Errorf("first %d %s, again %d %s", first.Status, first.Body, again.Status, again.Body)
+	}
+	if n := len(a.items("/v1/deliveries")); n != 1 {
+		t.Errorf("%d deliveries, want 1", n)
+	}
+	if got := send(`{"type":"device.updated"}`); got.Error.Code != busbar.CodeIdempotencyConflict {
+		t.Errorf("another body: %d %s", got.Status, got.Body)
+	}
+}
+
 func TestRequestThatIsGivenUpIsNoErrorOfOurs(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, options{})

@@ -196,7 +196,7 @@ func (b *brokenIntake) Accept(context.Context, busbar.Environment, []intake.Cand
 	return nil, b.err
 }
 
-func (b *brokenIntake) SendTest(context.Context, busbar.Environment, busbar.EndpointID, busbar.Event) (busbar.DeliveryID, busbar.EventID, error) {
+func (b *brokenIntake) SendTest(context.Context, busbar.Environment, busbar.EndpointID, busbar.Event, *intake.Idempotency) (busbar.DeliveryID, busbar.EventID, error) {
 	return "", "", b.err
 }
 

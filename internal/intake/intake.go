@@ -117,20 +117,33 @@ func (in *Intake) Accept(ctx context.Context, env busbar.Environment, candidates
 }
 
 // SendTest sends an event to one endpoint only, whatever it subscribed to and even when it is disabled, in a single
-// attempt.
-func (in *Intake) SendTest(ctx context.Context, env busbar.Environment, id busbar.EndpointID, e busbar.Event) (busbar.DeliveryID, busbar.EventID, error) {
+// attempt. With a key that was used before, it names the event that was sent then, and sends nothing.
+func (in *Intake) SendTest(
+	ctx context.Context, env busbar.Environment, id busbar.EndpointID, e busbar.Event, key *Idempotency,
+) (busbar.DeliveryID, busbar.EventID, error) {
 	if err := in.cfg.Starter.Accepting(); err != nil {
 		return "", "", err
 	}
 	e.Flags = append(slices.Clone(e.Flags), busbar.FlagTest)
-	u := &unit{env: env, candidates: []Candidate{{Event: e}}, only: id}
+	u := &unit{env: env, candidates: []Candidate{{Event: e}}, only: id, key: key}
 	if err := in.offer(ctx, u); err != nil {
 		return "", "", err
 	}
 	if out := u.outcomes[0]; out.Err != nil {
 		return "", "", out.Err
 	}
-	return u.started[0].Deliveries[0].ID, u.outcomes[0].EventID, nil
+	eventID := u.outcomes[0].EventID
+	if len(u.started) > 0 {
+		return u.started[0].Deliveries[0].ID, eventID, nil
+	}
+	sent, err := in.cfg.Store.DeliveriesOfEvent(ctx, env, eventID)
+	if err != nil {
+		return "", "", err
+	}
+	if len(sent) == 0 {
+		return "", "", busbar.NotFound("event", string(eventID)) // its retention is over
+	}
+	return sent[0].ID, eventID, nil
 }
 
 func (in *Intake) offer(ctx context.Context, u *unit) error {

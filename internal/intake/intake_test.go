@@ -322,14 +322,14 @@ func TestATestGoesToItsEndpointOnlyEvenWhenDisabled(t *testing.T) {
 	p := start(t, s, newCluster(), nil)
 	defer p.close()
 	e := busbar.Event{Type: busbar.TypeTest, Data: json.RawMessage(`{}`)}
-	_, id, err := p.SendTest(t.Context(), busbar.Sandbox, disabled, e)
+	_, id, err := p.SendTest(t.Context(), busbar.Sandbox, disabled, e, nil)
 	must(t, err)
 	deliveries, err := s.DeliveriesOfEvent(t.Context(), busbar.Sandbox, id)
 	must(t, err)
 	if len(deliveries) != 1 || deliveries[0].EndpointID != disabled || !deliveries[0].Single || deliveries[0].Status != busbar.DeliveryPending {
 		t.Errorf("deliveries = %+v", deliveries)
 	}
-	if _, _, err := p.SendTest(t.Context(), busbar.Sandbox, "ep_none", e); busbar.CodeOf(err) != busbar.CodeNotFound {
+	if _, _, err := p.SendTest(t.Context(), busbar.Sandbox, "ep_none", e, nil); busbar.CodeOf(err) != busbar.CodeNotFound {
 		t.Errorf("a test to an unknown endpoint = %v, want NOT_FOUND", err)
 	}
 }

@@ -19,8 +19,10 @@ import (
 // stands in its outcome.
 type Intake interface {
 	Accept(ctx context.Context, env busbar.Environment, candidates []intake.Candidate, key *intake.Idempotency) ([]intake.Outcome, error)
-	// SendTest makes an event that goes to one endpoint, once.
-	SendTest(ctx context.Context, env busbar.Environment, endpoint busbar.EndpointID, event busbar.Event) (busbar.DeliveryID, busbar.EventID, error)
+	// SendTest makes an event that goes to one endpoint, once; with a key that was used before, it names what was made then.
+	SendTest(
+		ctx context.Context, env busbar.Environment, endpoint busbar.EndpointID, event busbar.Event, key *intake.Idempotency,
+	) (busbar.DeliveryID, busbar.EventID, error)
 }
 
 // Redeliverer acts on deliveries that exist.

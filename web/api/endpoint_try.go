@@ -52,7 +52,7 @@ func (a *API) testEndpoint(ctx context.Context, r *Request) (*Reply, error) {
 	if err := r.Extend(wait + testMargin); err != nil {
 		return nil, err
 	}
-	deliveryID, eventID, err := a.Intake.SendTest(ctx, r.Env, e.ID, example)
+	deliveryID, eventID, err := a.Intake.SendTest(ctx, r.Env, e.ID, example, r.Idempotency)
 	if err != nil {
 		return nil, err
 	}

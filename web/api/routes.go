@@ -116,7 +116,7 @@ func Routes() []Route {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/endpoints/{id}/test", Group: groupEndpoints, Summary: "Send an example through the real path and answer with the attempt",
-			Scopes: writeHooks, Body: TestBody{}, EmptyBody: true, Answer: TestResult{}, Status: http.StatusOK,
+			Scopes: writeHooks, Body: TestBody{}, EmptyBody: true, Creates: true, Answer: TestResult{}, Status: http.StatusOK,
 			Codes: with(bad, busbar.CodeNotFound, busbar.CodeConflict), Example: `{"type":"device.updated"}`, Handle: (*API).testEndpoint,
 		},
 		{
