@@ -62,6 +62,9 @@ type processEvent struct {
 // refsPage is how many deliveries are read at once when they do not travel in the input.
 const refsPage = 200
 
+// readAllTime is how long a database may be away before the reconciler has to start the deliveries one by one.
+const readAllTime = 24 * time.Hour
+
 func (p *processEvent) run(ctx workflow.Context) (ProcessEventResult, error) {
 	deliveries := p.in.Deliveries
 	if p.in.More {
@@ -109,7 +112,9 @@ func (p *processEvent) run(ctx workflow.Context) (ProcessEventResult, error) {
 func (p *processEvent) readAll(ctx workflow.Context) ([]Delivery, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
+		// Without it, the time of one try would bound them all, and a database that is away would end the workflow.
+		ScheduleToCloseTimeout: readAllTime,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
 	})
 	var a *activities.Activities
 	var all []Delivery

@@ -237,3 +237,15 @@ func TestTooManyDeliveriesToTravelAreReadInPages(t *testing.T) {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 }
+
+func TestADatabaseThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "5s")
+	in := w.event(w.endpoint(nil))
+	in.Deliveries, in.More = nil, true
+	// The test environment ends retries at the tenth: 1, 2, 4, … 256 s.
+	w.away = w.env.Now().Add(2 * time.Minute)
+	if diff := cmp.Diff(workflows.ProcessEventResult{Delivered: 1}, w.run(in)); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+}

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -28,6 +29,8 @@ type world struct {
 	store *store.Store
 	// answer says how an endpoint answers an attempt.
 	answer func(r webhook.Request) webhook.Result
+	// away is until when the deliveries of an event cannot be read.
+	away time.Time
 
 	mu   sync.Mutex
 	sent []webhook.Request
@@ -43,6 +46,22 @@ func (w *world) Send(_ context.Context, r webhook.Request) webhook.Result {
 	res := w.answer(r)
 	res.At = w.env.Now()
 	return res
+}
+
+// rows are the deliveries in the store, as long as it is not away.
+type rows struct {
+	*store.Store
+	world *world
+}
+
+// PendingDeliveries fails while the store is away.
+func (r rows) PendingDeliveries(
+	ctx context.Context, ref store.EventRef, after busbar.DeliveryID, limit int,
+) ([]store.DeliveryRef, error) {
+	if r.world.env.Now().Before(r.world.away) {
+		return nil, errors.New("the database cannot be reached")
+	}
+	return r.Store.PendingDeliveries(ctx, ref, after, limit)
 }
 
 // Take says that no delivery was prepared by this process.
@@ -91,7 +110,7 @@ func newWorld(t *testing.T, schedule string) *world {
 	health, err := webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
-		Deliveries: w.store, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Retention: 720 * time.Hour,
+		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Retention: 720 * time.Hour,
 		Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})
