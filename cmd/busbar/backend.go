@@ -55,17 +55,17 @@ type backend struct {
 
 // Sizes of one process. Each slot is memory; two cores are busy long before they are all taken.
 const (
-	starterWorkers  = 32
-	activitySlots   = 256
-	localSlots      = 256
-	workflowSlots   = 64
-	pollers         = 4
-	cachedWorkflows = 1000
-	stickyTimeout   = 3 * time.Second
-	workerStopTime  = 4 * time.Second
-	handoffMax      = 5000
-	handoffBytes    = 64 << 20
-	recordBatch     = 64
+	starterWorkers = 32
+	activitySlots  = 256
+	localSlots     = 256
+	workflowSlots  = 64
+	pollers        = 4
+	stickyTimeout  = 3 * time.Second
+	// The worker waits for this long three times: for workflow tasks, for local and for regular activities.
+	workerStopTime = 2 * time.Second
+	handoffMax     = 5000
+	handoffBytes   = 64 << 20
+	recordBatch    = 64
 )
 
 // newBackend wires everything and starts it. On an error nothing is left running.
@@ -123,7 +123,8 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 		return nil, err
 	}
 	b.recorder = batch.New(batch.Config[*store.Finished]{
-		Max: recordBatch, Lanes: in.Lanes, Run: cfg.store.Finish, Alone: func(error) bool { return true },
+		Max: recordBatch, Lanes: in.Lanes, Run: cfg.store.Finish,
+		Alone: func(err error) bool { return busbar.CodeOf(err) != busbar.CodeUnavailable },
 	})
 	if err := b.startWorker(schedule, health, handoff); err != nil {
 		return nil, err
@@ -151,7 +152,6 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	if err != nil {
 		return err
 	}
-	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
 	w := worker.New(b.cfg.client, workflows.TaskQueue, worker.Options{
 		MaxConcurrentActivityExecutionSize:      activitySlots,
 		MaxConcurrentLocalActivityExecutionSize: localSlots,
