@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ type process struct {
 	// exited is closed when it has ended; code is its exit code then, -1 after a signal.
 	exited chan struct{}
 	code   int
+	// expected: the test has asked for the end, or waits for it.
+	expected atomic.Bool
 }
 
 // launch starts a program of TestMain's. Of the environment it gets only what is given. It is killed when the test
@@ -43,9 +46,12 @@ func launch(t *testing.T, program string, args, env []string) *process {
 		p.code = p.cmd.ProcessState.ExitCode()
 	}()
 	t.Cleanup(func() {
+		if p.ended() && !p.expected.Load() {
+			t.Errorf("%s has ended, though nobody asked for it", program)
+		}
 		p.kill(t)
 		if t.Failed() {
-			t.Logf("%s %s, exit code %d\n%s%s", program, strings.Join(args, " "), p.code, p.stdout.tail(), p.stderr.tail())
+			t.Logf("%s %s, %s\n%s%s", program, strings.Join(args, " "), p.cmd.ProcessState, p.stdout.tail(), p.stderr.tail())
 		}
 	})
 	return p
@@ -54,6 +60,7 @@ func launch(t *testing.T, program string, args, env []string) *process {
 // kill ends the process as a crash does, if it still runs, and waits for its end.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
+	p.expected.Store(true)
 	_ = p.cmd.Process.Kill() // it fails only when the process has ended
 	<-p.exited
 }
@@ -61,6 +68,7 @@ func (p *process) kill(t *testing.T) {
 // stop asks the process to end in order and returns its exit code. It fails the test after stopTime.
 func (p *process) stop(t *testing.T) int {
 	t.Helper()
+	p.expected.Store(true)
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatalf("stop process: %v", err)
 	}
@@ -70,6 +78,7 @@ func (p *process) stop(t *testing.T) int {
 // wait returns the exit code. It fails the test when the process does not end in time.
 func (p *process) wait(t *testing.T, most time.Duration) int {
 	t.Helper()
+	p.expected.Store(true)
 	deadline := time.NewTimer(most)
 	defer deadline.Stop()
 	select {
