@@ -302,6 +302,23 @@ func TestDeliveriesAreRetriedAndCancelled(t *testing.T) {
 	}
 }
 
+// A parked delivery stays where it is while its endpoint is disabled, and can be sent once that is enabled.
+func TestParkedDeliveryIsRetriedWhenItsEndpointIsEnabled(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	endpoint, _ := a.createEndpoint(`{"url":"http://127.0.0.1:9/","enabled":false}`)
+	want[object](a, http.StatusAccepted, http.MethodPost, "/v1/events", `{"type":"device.connected","data":{}}`)
+	parked := a.items("/v1/deliveries")[0]
+	retry := "/v1/deliveries/" + parked["id"].(string) + "/retry"
+	if got := a.send(http.MethodPost, retry, ""); parked["status"] != "parked" || got.Error.Code != busbar.CodeConflict {
+		t.Errorf("retry of what is %v for a disabled endpoint: %d %s", parked["status"], got.Status, got.Body)
+	}
+	want[object](a, http.StatusOK, http.MethodPost, "/v1/endpoints/"+endpoint+"/enable", "")
+	if d := want[object](a, http.StatusAccepted, http.MethodPost, retry, ""); d["status"] != "pending" || d["nextAttemptAt"] == nil {
+		t.Errorf("retry of what was parked: %v", d)
+	}
+}
+
 func TestAttemptsShowHowItWent(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, options{})

@@ -179,8 +179,8 @@ func (s *Store) CloseDelivery(ctx context.Context, id busbar.DeliveryID, status 
 	return open, err
 }
 
-// RequestRetry makes a delivery due now. One that is pending keeps its schedule; one that has ended is opened again
-// under another workflow, and its schedule goes on where it was. It reports whether an attempt is under way, which is
+// RequestRetry makes a delivery due now. One that is pending keeps its schedule; one that has ended or is parked is
+// opened again under another workflow, and its schedule goes on where it was. It reports whether an attempt is under way, which is
 // then the one that was asked for.
 func (s *Store) RequestRetry(
 	ctx context.Context, env busbar.Environment, id busbar.DeliveryID, reopened func(busbar.Delivery) (workflowID string),
@@ -199,9 +199,7 @@ func (s *Store) RequestRetry(
 		switch d.Status {
 		case busbar.DeliveryPending:
 			underWay = row.ClaimOwner != "" && micros(s.now()) < row.ClaimUntil
-		case busbar.DeliveryParked:
-			return busbar.Errorf(busbar.CodeConflict, "the endpoint is disabled; enable it first")
-		case busbar.DeliveryDelivered, busbar.DeliveryFailed, busbar.DeliveryCancelled:
+		case busbar.DeliveryParked, busbar.DeliveryDelivered, busbar.DeliveryFailed, busbar.DeliveryCancelled:
 			d.Status, d.NextAttemptAt, d.CompletedAt = busbar.DeliveryPending, s.now(), time.Time{}
 			d.WorkflowID = reopened(d)
 			set["status"], set["next_attempt_at"], set["completed_at"] = string(d.Status), micros(d.NextAttemptAt), 0

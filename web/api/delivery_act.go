@@ -22,7 +22,7 @@ func (a *API) retryDelivery(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, busbar.Errorf(busbar.CodeConflict, "the endpoint of this delivery was deleted")
 	case err != nil:
 		return nil, err
-	case !e.Enabled || d.Status == busbar.DeliveryParked:
+	case !e.Enabled:
 		return nil, busbar.Errorf(busbar.CodeConflict, "the endpoint is disabled; enable it first")
 	}
 	d, err = a.Redeliverer.RetryNow(ctx, r.Env, d.ID)
