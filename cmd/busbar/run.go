@@ -9,7 +9,12 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"go.temporal.io/sdk/worker"
 )
+
+// cachedWorkflows is how many open workflows keep their place in memory between two tasks. A delivery that waits for
+// its retry has none for hours, and a short history to start over from.
+const cachedWorkflows = 256
 
 // cli is the command line. Every flag has an environment variable, and a flag wins.
 type cli struct {
@@ -82,6 +87,8 @@ func parseAndRun(ctx context.Context, args []string, stdout, stderr io.Writer) (
 	// Libraries that write to the standard logger may quote what strangers send.
 	log.SetOutput(slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug).Writer())
 	kctx.BindTo(ctx, (*context.Context)(nil))
+	// The cache is one for the whole process, made by the first worker: the embedded server has workers, too.
+	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
 	return kctx.Run(e)
 }
 
