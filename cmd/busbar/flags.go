@@ -117,7 +117,7 @@ func (f deliveryFlags) schedule() (webhook.Schedule, error) {
 		return s, fmt.Errorf("--retry-jitter: %v is not between 0 and 1", f.RetryJitter)
 	}
 	if f.Retention < minRetention {
-		return s, fmt.Errorf("BUSBAR_RETENTION: %s is shorter than %s", f.Retention, minRetention)
+		return s, fmt.Errorf("--retention: %s is shorter than %s", f.Retention, minRetention)
 	}
 	return s, nil
 }
