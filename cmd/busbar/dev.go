@@ -54,10 +54,15 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	server, err := embedded.Start(ctx, embedded.Config{
+	url := publicURL(c.PublicURL, listener)
+	temporalConfig := embedded.Config{
 		DataDir: c.Data, FrontendAddr: c.TemporalAddr, UIAddr: c.TemporalUIAddr,
 		Namespace: c.TemporalNamespace, Logger: e.logger,
-	})
+	}
+	if c.EncryptPayloads {
+		temporalConfig.UICodecEndpoint = url + codecPath
+	}
+	server, err := embedded.Start(ctx, temporalConfig)
 	if err != nil {
 		return fmt.Errorf("start embedded Temporal: %w", err)
 	}
@@ -94,10 +99,9 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 		return err
 	}
 	c.TemporalAddr = server.FrontendAddr()
-	url := publicURL(c.PublicURL, listener)
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit, allow: c.AllowCIDRs,
-		worker: c.Worker, listener: listener, publicURL: url, temporalUI: server.UIURL(),
+		worker: c.Worker, listener: listener, publicURL: url, temporalUI: server.UIURL(), codec: c.EncryptPayloads && server.UIURL() != "",
 		banner: banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys},
 	})
 }
@@ -129,5 +133,5 @@ func tuneMemory() {
 
 const (
 	gcPercent   = 400
-	memoryLimit = 320 << 20
+	memoryLimit = 288 << 20
 )

@@ -30,7 +30,9 @@ type processConfig struct {
 	listener   net.Listener
 	publicURL  string
 	temporalUI string
-	banner     banner
+	// codec: the Temporal UI has payloads decrypted here.
+	codec  bool
+	banner banner
 }
 
 // runProcess runs a backend behind its HTTP surface until the context ends.
@@ -77,6 +79,9 @@ func (b *backend) handler(cfg processConfig) (http.Handler, error) {
 	}
 	if cfg.apiless {
 		return server.HealthHandler(), nil
+	}
+	if cfg.codec {
+		return withCodec(server.Handler(), cfg.keyring, cfg.temporalUI), nil
 	}
 	return server.Handler(), nil
 }
