@@ -230,6 +230,22 @@ func TestParkedDeliveriesOfADeletedEndpointAreCancelled(t *testing.T) {
 	})
 }
 
+// What is parked has not come to its end, whoever parked it.
+func TestParkingIsNoEnd(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		id := accept(t, s, nil).Deliveries[0].ID
+		claimAs(t, s, id, "w")
+		if err := s.Finish(t.Context(), []*store.Finished{finished(id, 1, busbar.DeliveryParked)}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Delivery(t.Context(), busbar.Sandbox, id)
+		if err != nil || d.Status != busbar.DeliveryParked || !d.CompletedAt.IsZero() {
+			t.Errorf("delivery = %s, completed at %s, %v", d.Status, d.CompletedAt, err)
+		}
+	})
+}
+
 func checkAttempts(t *testing.T, s *opened, id busbar.DeliveryID, classes ...string) {
 	t.Helper()
 	attempts, err := s.Attempts(t.Context(), id)

@@ -35,7 +35,7 @@ func (s *Store) Finish(ctx context.Context, finished []*Finished) error {
 		}
 		attempts = append(attempts, row)
 		completed := int64(0)
-		if f.Status != busbar.DeliveryPending {
+		if f.Status != busbar.DeliveryPending && f.Status != busbar.DeliveryParked {
 			completed = now
 		}
 		values = append(values, row.DeliveryID, string(f.Status), row.Number, f.Step, micros(f.NextAttemptAt),
