@@ -10,9 +10,12 @@ import (
 	"busbar/internal/store"
 )
 
+// Purged counts what a purge deleted.
+type Purged = store.Purged
+
 // Purger deletes what is old, a batch at a time.
 type Purger interface {
-	Purge(ctx context.Context, before time.Time, limit int) (store.Purged, error)
+	Purge(ctx context.Context, before time.Time, limit int) (Purged, error)
 }
 
 // A purge deletes in batches so small that events are accepted and delivered in between, and rests as long as it worked.
@@ -22,8 +25,8 @@ const (
 )
 
 // Purge deletes what is older than the retention, at most 100,000 events a run; the next run goes on.
-func (a *Activities) Purge(ctx context.Context) (store.Purged, error) {
-	var total store.Purged
+func (a *Activities) Purge(ctx context.Context) (Purged, error) {
+	var total Purged
 	for range purgeMost {
 		began := a.cfg.Now()
 		p, err := a.cfg.Purger.Purge(ctx, began.Add(-a.cfg.Retention), purgeBatch)

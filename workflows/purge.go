@@ -8,7 +8,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"busbar/activities"
-	"busbar/internal/store"
 )
 
 // A run of Purge may take this long; the schedule skips runs meanwhile.
@@ -18,14 +17,14 @@ const (
 )
 
 // Purge deletes what is older than the retention. A schedule runs it.
-func Purge(ctx workflow.Context) (store.Purged, error) {
+func Purge(ctx workflow.Context) (activities.Purged, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: purgeTime,
 		HeartbeatTimeout:    purgeHeartbeat,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute, MaximumAttempts: 10},
 	})
 	var a *activities.Activities
-	var purged store.Purged
+	var purged activities.Purged
 	if err := workflow.ExecuteActivity(ctx, a.Purge).Get(ctx, &purged); err != nil {
 		return purged, fmt.Errorf("purge: %w", err)
 	}

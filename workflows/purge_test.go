@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"busbar"
-	"busbar/internal/store"
+	"busbar/activities"
 	"busbar/workflows"
 )
 
@@ -20,7 +20,7 @@ func TestPurgeEndsWhenNothingOldIsLeft(t *testing.T) {
 	fresh := w.event().EventID
 	w.env.ExecuteWorkflow(workflows.PurgeName)
 	must(t, w.env.GetWorkflowError())
-	var purged store.Purged
+	var purged activities.Purged
 	must(t, w.env.GetWorkflowResult(&purged))
 	if purged.Events != len(old) {
 		t.Errorf("purged %d events, want %d", purged.Events, len(old))
