@@ -160,7 +160,8 @@ func (w *world) deliver(target activities.Target) (activities.Outcome, error) {
 		return "", err
 	}
 	var outcome activities.Outcome
-	return outcome, value.Get(&outcome)
+	err = value.Get(&outcome)
+	return outcome, err
 }
 
 // check compares what the endpoint got, by attempt, and what is on record.
