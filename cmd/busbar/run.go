@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
+	"log" //nolint:depguard // to lead what libraries write there into slog
 	"log/slog"
 	"strings"
 

@@ -104,5 +104,8 @@ func openMigrated(ctx context.Context, f databaseFlags, closer *closers) (*store
 	if pending {
 		return nil, nil, errors.New("the database lacks migrations; run: busbar migrate up")
 	}
-	return db, ring, db.CheckKeyring(ctx)
+	if err := db.CheckKeyring(ctx); err != nil {
+		return nil, nil, err
+	}
+	return db, ring, nil
 }
