@@ -26,7 +26,10 @@ type bed struct {
 func (r *runner) openBed(ctx context.Context, prefix string) (*bed, error) {
 	b := &bed{cfg: r.cfg, prefix: prefix}
 	if r.cfg.Target == "" {
-		return b, b.startServer(ctx)
+		if err := b.startServer(ctx); err != nil {
+			return nil, err
+		}
+		return b, nil
 	}
 	b.client = newClient(strings.TrimSuffix(r.cfg.Target, "/"), r.cfg.Key, r.cfg.RequestTimeout)
 	b.pid = r.cfg.PID

@@ -106,7 +106,8 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (answ
 		return a, nil
 	}
 	if err := json.Unmarshal(text, &a); err != nil {
-		return answer{status: response.StatusCode}, nil //nolint:nilerr // an answer that isn't the API's counts by its status
+		// An answer that isn't the API's counts by its status.
+		return answer{status: response.StatusCode}, nil
 	}
 	return a, nil
 }

@@ -133,7 +133,7 @@ func Recovery(after time.Duration) (first, last *float64) {
 	}
 	l.arrive(0, ids[0], now)
 	l.arrive(0, ids[1], now)
-	time.Sleep(time.Millisecond)
+	time.Sleep(time.Millisecond) //nolint:forbidigo // the clock of the test's bubble moves no other way
 	l.mark()
 	ready := l.origin.Add(l.marked)
 	l.arrive(0, ids[1], now) // received before the mark, verified after it

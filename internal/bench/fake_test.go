@@ -35,7 +35,6 @@ type fakeAPI struct {
 	key     string
 	journal *os.File
 
-	ctx     context.Context
 	client  *http.Client
 	slots   chan struct{}
 	running sync.WaitGroup
@@ -56,11 +55,10 @@ type fakeEvent struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func newFake(ctx context.Context, key string, faults fakeFaults) *fakeAPI {
+func newFake(key string, faults fakeFaults) *fakeAPI {
 	return &fakeAPI{
 		faults:    faults,
 		key:       key,
-		ctx:       ctx,
 		client:    &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
 		slots:     make(chan struct{}, 8),
 		endpoints: make(map[string]fakeEndpoint),
@@ -68,7 +66,7 @@ func newFake(ctx context.Context, key string, faults fakeFaults) *fakeAPI {
 }
 
 // resume opens the journal and delivers what it says is outstanding.
-func (f *fakeAPI) resume(path string) error {
+func (f *fakeAPI) resume(ctx context.Context, path string) error {
 	journal, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -96,7 +94,7 @@ func (f *fakeAPI) resume(path string) error {
 		}
 	}
 	for _, e := range open {
-		f.deliver(e)
+		f.deliver(ctx, e)
 	}
 	return lines.Err()
 }
@@ -107,7 +105,8 @@ func (f *fakeAPI) write(line string) {
 	}
 }
 
-func (f *fakeAPI) handler() http.Handler {
+// handler serves the API; what it accepts is delivered until ctx ends.
+func (f *fakeAPI) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("POST /v1/event-types", func(w http.ResponseWriter, _ *http.Request) {
@@ -120,7 +119,7 @@ func (f *fakeAPI) handler() http.Handler {
 		f.deleted++
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("POST /v1/events", f.accept)
+	mux.HandleFunc("POST /v1/events", func(w http.ResponseWriter, r *http.Request) { f.accept(ctx, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" && r.Header.Get("x-api-key") != f.key {
 			reply(w, http.StatusUnauthorized, map[string]any{"error": map[string]string{"code": "INVALID_API_KEY", "message": "no"}})
@@ -151,7 +150,7 @@ func (f *fakeAPI) create(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]string{"id": id, "secret": secret}})
 }
 
-func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
+func (f *fakeAPI) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	var e fakeEvent
 	if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
 		reply(w, http.StatusBadRequest, map[string]any{"error": map[string]string{"code": "INVALID_JSON"}})
@@ -170,10 +169,10 @@ func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
 	if !every(f.faults.loseEvery, f.events) {
 		line, _ := json.Marshal(e)
 		f.write("event " + string(line))
-		f.deliver(e)
+		f.deliver(ctx, e)
 	}
 	if every(f.faults.repeatEvery, f.events) {
-		f.deliver(e)
+		f.deliver(ctx, e)
 	}
 	status := "accepted"
 	if f.faults.duplicate {
@@ -187,22 +186,22 @@ func (f *fakeAPI) accept(w http.ResponseWriter, r *http.Request) {
 func every(n, i int) bool { return n > 0 && i%n == 0 }
 
 // deliver is called with the lock held. A refused webhook is sent a second time, as a retry would.
-func (f *fakeAPI) deliver(e fakeEvent) {
+func (f *fakeAPI) deliver(ctx context.Context, e fakeEvent) {
 	for _, endpoint := range f.endpoints {
 		f.running.Go(func() {
 			if endpointHangs := strings.HasSuffix(endpoint.URL, "/2"); !endpointHangs {
 				f.slots <- struct{}{}
 				defer func() { <-f.slots }()
 			}
-			if !f.send(endpoint, e) {
-				f.send(endpoint, e)
+			if !f.send(ctx, endpoint, e) {
+				f.send(ctx, endpoint, e)
 			}
 			f.write("done " + e.EventID)
 		})
 	}
 }
 
-func (f *fakeAPI) send(endpoint fakeEndpoint, e fakeEvent) bool {
+func (f *fakeAPI) send(ctx context.Context, endpoint fakeEndpoint, e fakeEvent) bool {
 	id := e.EventID
 	if f.faults.otherBody {
 		e.EventID = "another"
@@ -215,7 +214,7 @@ func (f *fakeAPI) send(endpoint fakeEndpoint, e fakeEvent) bool {
 	if f.faults.forge {
 		secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("some other secret than the right"))
 	}
-	request, err := signed(f.ctx, endpoint.URL, secret, id, body, time.Now())
+	request, err := signed(ctx, endpoint.URL, secret, id, body, time.Now())
 	if err != nil {
 		return false
 	}

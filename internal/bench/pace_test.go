@@ -42,7 +42,7 @@ func TestPaceKeepsItsScheduleWhenItIsHeldUp(t *testing.T) {
 		err := bench.Pace(t.Context(), 10, 5, func(due time.Time) {
 			got = append(got, firing{due.Sub(start), time.Since(start)})
 			if len(got) == 1 {
-				time.Sleep(250 * time.Millisecond)
+				time.Sleep(250 * time.Millisecond) //nolint:forbidigo // the clock of the bubble moves no other way
 			}
 		})
 		if err != nil {

@@ -46,15 +46,15 @@ func fakeProcess(args []string) error {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
-	fake := newFake(ctx, os.Getenv("BUSBAR_SANDBOX_KEY"), fakeFaults{loseEvery: *lose})
-	if err := fake.resume(filepath.Join(*data, "journal")); err != nil {
+	fake := newFake(os.Getenv("BUSBAR_SANDBOX_KEY"), fakeFaults{loseEvery: *lose})
+	if err := fake.resume(ctx, filepath.Join(*data, "journal")); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: fake.handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: fake.handler(ctx), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		fake.write("tidied")

@@ -108,16 +108,17 @@ func (r Result) title() string {
 }
 
 func (r Result) deliveryText() string {
-	text := fmt.Sprintf("%d, %d lost, %d repeated, %d badly signed", r.Deliveries, r.Losses, r.Repeats, r.BadSignatures)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d, %d lost, %d repeated, %d badly signed", r.Deliveries, r.Losses, r.Repeats, r.BadSignatures)
 	for _, extra := range []struct {
 		n    int
 		what string
 	}{{r.Unconfirmed, "unconfirmed"}, {r.Malformed, "malformed"}, {r.Strays, "not ours"}} {
 		if extra.n > 0 {
-			text += fmt.Sprintf(", %d %s", extra.n, extra.what)
+			fmt.Fprintf(&text, ", %d %s", extra.n, extra.what)
 		}
 	}
-	return text
+	return text.String()
 }
 
 func (l *lines) latencies(ingest, endToEnd, late *Latency) {

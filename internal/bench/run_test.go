@@ -44,9 +44,9 @@ func quick(scenarios ...bench.Scenario) bench.Config {
 // against points a configuration at a fake server that lives as long as the test.
 func against(t *testing.T, cfg bench.Config, faults fakeFaults) (bench.Config, *fakeAPI) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	fake := newFake(ctx, fakeKey, faults)
-	server := httptest.NewServer(fake.handler())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	fake := newFake(fakeKey, faults)
+	server := httptest.NewServer(fake.handler(ctx))
 	t.Cleanup(func() {
 		server.Close()
 		cancel()
@@ -231,7 +231,7 @@ func TestInterruptedRunKeepsWhatItMeasured(t *testing.T) {
 	t.Parallel()
 	cfg, fake := against(t, quick(bench.Paced, bench.Saturated), fakeFaults{})
 	cfg.Rate, cfg.Duration = 200, time.Minute
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	defer cancel()
 	go func() {
 		ticker := time.NewTicker(time.Millisecond)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,10 +72,8 @@ func plan(cfg Config) ([]step, []Skip, error) {
 		skipped []Skip
 	)
 	add := func(s step) {
-		for _, have := range steps {
-			if have == s {
-				return
-			}
+		if slices.Contains(steps, s) {
+			return
 		}
 		steps = append(steps, s)
 	}
@@ -118,6 +117,7 @@ func (c Config) forbids(s Scenario) string {
 		if c.PID == 0 {
 			return "needs the process id of the target"
 		}
+	default: // the others are content with its address
 	}
 	return ""
 }

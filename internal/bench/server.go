@@ -82,12 +82,18 @@ func foreign(env []string) []string {
 // freeAddresses asks the system for loopback ports that nobody listens on.
 func freeAddresses(n int) ([]string, error) {
 	addresses := make([]string, 0, n)
+	listeners := make([]net.Listener, 0, n)
+	defer func() { // held until all are chosen, so that they differ
+		for _, listener := range listeners {
+			listener.Close()
+		}
+	}()
 	for range n {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer listener.Close() // held until all are chosen, so that they differ
+		listeners = append(listeners, listener)
 		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses, nil
@@ -99,7 +105,7 @@ func (s *server) start(ctx context.Context, timeout time.Duration) (time.Duratio
 	defer cancel()
 	began := time.Now()
 	s.output = &tail{}
-	s.cmd = exec.Command(s.executable, s.args...) //nolint:gosec // the operator's own program
+	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), s.executable, s.args...) //nolint:gosec // the operator's own program
 	s.cmd.Env = s.env
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout = s.output
@@ -111,7 +117,7 @@ func (s *server) start(ctx context.Context, timeout time.Duration) (time.Duratio
 	}
 	s.exited = make(chan struct{})
 	go func(cmd *exec.Cmd, exited chan<- struct{}) {
-		_ = cmd.Wait() // how it ended is of no interest: it is killed, or its output tells
+		_ = cmd.Wait() //nolint:errcheck // how it ended is of no interest: it is killed, or its output tells
 		close(exited)
 	}(s.cmd, s.exited)
 	if err := s.awaitReady(ctx); err != nil {
@@ -156,7 +162,7 @@ func (s *server) running() bool {
 
 // kill ends the process without a chance to tidy up, as a crash does, and waits for its end.
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill() // it fails only when the process has ended
+	_ = s.cmd.Process.Kill() //nolint:errcheck // it fails only when the process has ended
 	<-s.exited
 }
 

@@ -143,8 +143,7 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 
 // unread tells a body that is too large, which is the sender's fault, from one that a dying sender did not finish.
 func (s *sink) unread(w http.ResponseWriter, err error) {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		s.malformed.Add(1)
 	}
 	w.WriteHeader(http.StatusBadRequest)
