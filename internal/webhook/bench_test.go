@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -29,7 +30,9 @@ func BenchmarkSend(b *testing.B) {
 		if err := server.Close(); err != nil {
 			b.Error(err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			b.Error(err)
+		}
 	})
 	client := newClient(b, webhook.ClientConfig{})
 	r := request(b, "http://"+listener.Addr().String()+"/hook")

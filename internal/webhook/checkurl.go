@@ -136,7 +136,8 @@ func (g *Guard) lookup(ctx context.Context, hostname string) ([]netip.Addr, erro
 		return nil, fmt.Errorf("resolve host: %w", ctx.Err())
 	}
 	if err != nil {
-		return nil, nil //nolint:nilerr // not resolvable now: checked again at every dial
+		// Not resolvable now: checked again at every dial.
+		return nil, nil
 	}
 	return addrs, nil
 }

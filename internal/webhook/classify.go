@@ -22,8 +22,7 @@ type failure struct {
 // that also carries the timeout. Texts are made here rather than taken over, because the network's own errors tell
 // addresses of the inside.
 func classify(caller, attempt context.Context, err error, m marks, timeout time.Duration) failure {
-	var forbidden *ForbiddenError
-	if errors.As(err, &forbidden) {
+	if forbidden, ok := errors.AsType[*ForbiddenError](err); ok {
 		return failure{ClassForbidden, cleanText(forbidden.Error(), maxErrText)}
 	}
 	if errors.Is(caller.Err(), context.Canceled) {
@@ -32,8 +31,7 @@ func classify(caller, attempt context.Context, err error, m marks, timeout time.
 	if attempt.Err() != nil {
 		return failure{ClassTimeout, fmt.Sprintf("no response within %s, %s", timeout, m.waitingFor())}
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return failure{ClassDNS, "the name does not exist"}
 		}

@@ -203,8 +203,7 @@ func judgeResponse(caller, attempt context.Context, status int, bodyErr error, t
 }
 
 func classifyRequest(err error) failure {
-	var forbidden *ForbiddenError
-	if errors.As(err, &forbidden) {
+	if forbidden, ok := errors.AsType[*ForbiddenError](err); ok {
 		return failure{ClassForbidden, cleanText(forbidden.Error(), maxErrText)}
 	}
 	return failure{ClassRequest, cleanText(err.Error(), maxErrText)}

@@ -4,7 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +19,7 @@ func serveTLS(t *testing.T, http2 bool, handle http.HandlerFunc) *httptest.Serve
 	t.Helper()
 	server := httptest.NewUnstartedServer(drained(handle))
 	// Failed handshakes are what some tests are about.
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.EnableHTTP2 = http2
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -32,7 +32,7 @@ func TestTLSFailures(t *testing.T) {
 	strangers := serveTLS(t, false, nothing)
 	plain := serve(t, nothing)
 	old := httptest.NewUnstartedServer(http.HandlerFunc(nothing))
-	old.Config.ErrorLog = log.New(io.Discard, "", 0)
+	old.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	old.StartTLS()
 	t.Cleanup(old.Close)

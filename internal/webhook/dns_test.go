@@ -25,7 +25,7 @@ func resolverOf(t *testing.T, answers map[string][]string) *net.Resolver {
 	for name, rounds := range answers {
 		for _, round := range rounds {
 			var addrs []netip.Addr
-			for _, text := range strings.Fields(round) {
+			for text := range strings.FieldsSeq(round) {
 				addrs = append(addrs, netip.MustParseAddr(text))
 			}
 			s.answers[name+"."] = append(s.answers[name+"."], addrs)

@@ -144,8 +144,8 @@ func TestGateWaitEndsWithItsContext(t *testing.T) {
 
 // endingContext ends at the moment it is asked about, and lets something else happen just before.
 type endingContext struct {
-	context.Context
-	before func()
+	context.Context //nolint:containedctx // it is one
+	before          func()
 }
 
 func (c endingContext) Done() <-chan struct{} {

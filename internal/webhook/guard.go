@@ -81,7 +81,7 @@ func ParseAllow(list string) ([]netip.Prefix, error) {
 		return nil, nil
 	}
 	var prefixes []netip.Prefix
-	for _, text := range strings.Split(list, ",") {
+	for text := range strings.SplitSeq(list, ",") {
 		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
 		if err != nil {
 			return nil, fmt.Errorf("read range %q: it must look like 192.168.0.0/16 or fd12:3456:789a::/48", text)

@@ -136,8 +136,11 @@ func TestKeysAreNeverPrinted(t *testing.T) {
 	type hidden struct{ key webhook.Key }
 	var out bytes.Buffer
 	for _, value := range []any{
-		hmacKey, edKey, verifier, &hmacKey, []webhook.Key{hmacKey, edKey}, hidden{hmacKey},
-		struct{ Key webhook.Key }{edKey}, webhook.Request{Keys: []webhook.Key{hmacKey}},
+		hmacKey, edKey, verifier, &hmacKey,
+		[]webhook.Key{hmacKey, edKey},
+		hidden{hmacKey},
+		struct{ Key webhook.Key }{edKey},
+		webhook.Request{Keys: []webhook.Key{hmacKey}},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", value)
@@ -154,7 +157,7 @@ func TestKeysAreNeverPrinted(t *testing.T) {
 			t.Fatalf("decode: %v", err)
 		}
 		for _, form := range []string{
-			encoded[:12], string(raw[:6]), fmt.Sprintf("%x", raw[:6]), strings.Trim(fmt.Sprint(raw[:6]), "[]"),
+			encoded[:12], string(raw[:6]), fmt.Sprintf("%x", raw[:6]), strings.Trim(fmt.Sprintf("%d", raw[:6]), "[]"),
 		} {
 			if strings.Contains(out.String(), form) {
 				t.Errorf("a key was printed as %q", form)

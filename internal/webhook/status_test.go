@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,8 @@ func TestStatuses(t *testing.T) {
 		"503 and nonsense":        {503, http.Header{"Retry-After": {"later"}}, outcome{Class: webhook.ClassStatus}},
 		"429 until tomorrow week": {429, http.Header{"Retry-After": {"700000"}}, outcome{Class: webhook.ClassStatus, RetryAfter: 24 * time.Hour}},
 		"429 until a date": {
-			429, http.Header{"Retry-After": {now.now().Add(time.Minute).Format(http.TimeFormat)}},
+			429,
+			http.Header{"Retry-After": {now.now().Add(time.Minute).Format(http.TimeFormat)}},
 			outcome{Class: webhook.ClassStatus, RetryAfter: time.Minute},
 		},
 		"wants no more": {200, http.Header{"Webhook-Delivery": {"disable"}}, outcome{Disable: true}},
@@ -54,9 +56,7 @@ func TestStatuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-				for name, values := range c.header {
-					w.Header()[name] = values
-				}
+				maps.Copy(w.Header(), c.header)
 				w.WriteHeader(c.status)
 			})
 			result := newClient(t, webhook.ClientConfig{Now: now.now}).Send(t.Context(), request(t, server.URL))
