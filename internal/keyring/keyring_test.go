@@ -204,7 +204,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 			continue
 		}
-		for _, part := range strings.Split(c.list, ",") {
+		for part := range strings.SplitSeq(c.list, ",") {
 			if part = strings.TrimSpace(part); part != "" && strings.Contains(err.Error(), part) {
 				t.Errorf("%s: the error repeats the key", name)
 			}
@@ -227,7 +227,7 @@ func TestNeverPrinted(t *testing.T) {
 		t.Fatalf("encode: %v", err)
 	}
 	for _, secret := range []string{
-		base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), fmt.Sprint(raw[:4]), string(raw[:4]),
+		base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), fmt.Sprintf("%d", raw[:4]), string(raw[:4]),
 	} {
 		if strings.Contains(out.String(), strings.Trim(secret, "[]")) {
 			t.Errorf("the key was printed:\n%s", out.String())
