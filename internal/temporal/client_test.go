@@ -2,7 +2,6 @@ package temporal_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -15,7 +14,7 @@ import (
 )
 
 func options(addr string) temporal.Options {
-	return temporal.Options{Addr: addr, Namespace: "default", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return temporal.Options{Addr: addr, Namespace: "default", Logger: slog.New(slog.DiscardHandler)}
 }
 
 func TestDialNamesTheAddress(t *testing.T) {

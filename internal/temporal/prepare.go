@@ -103,7 +103,8 @@ func addAttributes(ctx context.Context, c client.Client, namespace string) error
 		present = list.GetCustomAttributes()
 	}
 	missing := map[string]enums.IndexedValueType{}
-	command := "temporal operator search-attribute create --namespace " + namespace
+	var command strings.Builder
+	command.WriteString("temporal operator search-attribute create --namespace " + namespace)
 	for _, a := range Attributes() {
 		have, ok := present[a.Name]
 		if ok && have != a.Type {
@@ -112,7 +113,7 @@ func addAttributes(ctx context.Context, c client.Client, namespace string) error
 		}
 		if !ok {
 			missing[a.Name] = a.Type
-			command += fmt.Sprintf(" --name %s --type %s", a.Name, a.Type)
+			fmt.Fprintf(&command, " --name %s --type %s", a.Name, a.Type)
 		}
 	}
 	if len(missing) == 0 {
@@ -126,5 +127,5 @@ func addAttributes(ctx context.Context, c client.Client, namespace string) error
 	if err == nil || errors.As(err, &exists) {
 		return nil
 	}
-	return fmt.Errorf("create Temporal search attributes: %w; someone with the right to has to run: %s", err, command)
+	return fmt.Errorf("create Temporal search attributes: %w; someone with the right to has to run: %s", err, command.String())
 }
