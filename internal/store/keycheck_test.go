@@ -49,7 +49,8 @@ func TestAnotherMasterKeyIsNoticedAtTheStart(t *testing.T) {
 func TestDatabaseFilesAreForTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "busbar.db")
-	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // the wide mode is the point
+	// The wide mode is the point.
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s, err := store.Open(t.Context(), store.Config{Path: path, Keyring: newKeyring(t)})
