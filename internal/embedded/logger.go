@@ -81,7 +81,7 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 	if !l.enabled(level) {
 		return
 	}
-	l.logger.LogAttrs(context.Background(), level, msg, attrs(tags)...)
+	l.logger.LogAttrs(context.Background(), level, msg, attrs(tags)...) //nolint:sloglint // the words are the server's
 }
 
 func attrs(tags []tag.Tag) []slog.Attr {

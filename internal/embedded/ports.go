@@ -28,7 +28,7 @@ func freePorts(host string, n int) ([]int, error) {
 		if len(ports) == n {
 			return ports, nil
 		}
-		port := firstInnerPort + rand.IntN(lastInnerPort-firstInnerPort+1)
+		port := firstInnerPort + rand.IntN(lastInnerPort-firstInnerPort+1) //nolint:gosec // a port is no secret
 		if taken[port] || probePort(host, port) != nil {
 			continue
 		}

@@ -3,6 +3,7 @@
 package embedded_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -46,7 +47,7 @@ func TestServerOnPostgres(t *testing.T) {
 // so root does it as the user postgres.
 func startPostgres(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // t.TempDir lies in a directory that only its owner enters
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,24 +60,24 @@ func startPostgres(t *testing.T) string {
 	user := "postgres"
 	if os.Getuid() == 0 {
 		as = []string{"runuser", "-u", user, "--"}
-		if err := exec.Command("chown", user, dir).Run(); err != nil {
+		if err := exec.CommandContext(t.Context(), "chown", user, dir).Run(); err != nil {
 			t.Fatalf("give directory to %s: %v", user, err)
 		}
 	}
-	run := func(name string, args ...string) {
+	run := func(ctx context.Context, name string, args ...string) {
 		t.Helper()
 		line := append(append(as, postgresProgram(t, name)), args...)
-		command := exec.Command(line[0], line[1:]...)
+		command := exec.CommandContext(ctx, line[0], line[1:]...)
 		command.Dir = dir
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, output)
 		}
 	}
 	data := filepath.Join(dir, "data")
-	run("initdb", "-D", data, "-U", user, "-A", "trust", "--no-sync")
-	run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"),
+	run(t.Context(), "initdb", "-D", data, "-U", user, "-A", "trust", "--no-sync")
+	run(t.Context(), "pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"),
 		"-o", fmt.Sprintf("-c listen_addresses='' -k %s -c fsync=off", dir), "start")
-	t.Cleanup(func() { run("pg_ctl", "-D", data, "-m", "immediate", "stop") })
+	t.Cleanup(func() { run(context.WithoutCancel(t.Context()), "pg_ctl", "-D", data, "-m", "immediate", "stop") })
 	return fmt.Sprintf("postgres://%s@/busbar?host=%s", user, url.QueryEscape(dir))
 }
 

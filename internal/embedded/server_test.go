@@ -211,7 +211,7 @@ func checkUI(t *testing.T, base string) {
 		{"/api/v1/namespaces/default/workflows?query=DeviceId%3D%22dev_1%22", "", http.StatusOK, "greet-1"},
 		{"/api/v1/namespaces/default", "evil.example", http.StatusMisdirectedRequest, "unknown host"},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+test.path, nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+test.path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
