@@ -41,7 +41,7 @@ func newDev(t *testing.T, args ...string) *dev {
 func (d *dev) start(t *testing.T) {
 	t.Helper()
 	d.process = launch(t, "busbar", d.args, d.env)
-	d.api.awaitReady(t, d.process)
+	d.awaitReady(t, d.process)
 }
 
 // awaitBanner returns when the process has told people that it is ready, a moment after it has told machines.

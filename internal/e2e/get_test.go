@@ -11,7 +11,7 @@ import (
 // get returns status and body of a plain GET; the status is 0 when nobody answers.
 func get(t *testing.T, a *api, path string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.base+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.base+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,13 +45,32 @@ func buildAndRun(m *testing.M) (_ int, err error) {
 			err = removeErr
 		}
 	}()
+	if err := readSources(); err != nil {
+		return 1, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
 	// Plain, even when the tests themselves are built for the race detector: see the package's description.
-	build := exec.CommandContext(ctx, "go", "build", "-o", binaries+string(filepath.Separator), //nolint:gosec // a directory of our own
+	build := exec.CommandContext(ctx, "go", "build", "-o", binaries+string(filepath.Separator),
 		"busbar/cmd/busbar", "busbar/internal/embedded/standin")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build programs: %w\n%s", err, out)
 	}
 	return pgtest.Main(m), nil
+}
+
+// readSources looks at every directory of the module. go test keeps results for as long as what a test has looked at stays
+// the same, and does not know what the build reads.
+func readSources() error {
+	const root = "../.."
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look at the sources: %w", err)
+	}
+	return nil
 }

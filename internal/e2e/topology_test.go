@@ -63,7 +63,7 @@ func (p *topology) run(t *testing.T, command string, args ...string) *server {
 func awaitReady(t *testing.T, servers ...*server) {
 	t.Helper()
 	for _, s := range servers {
-		s.api.awaitReady(t, s.process)
+		s.awaitReady(t, s.process)
 	}
 }
 
