@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -90,9 +91,6 @@ type (
 			WorkflowID string `json:"workflowId"`
 		} `json:"temporal"`
 	}
-	list[T any] struct {
-		Items []T `json:"items"`
-	}
 	readiness struct {
 		Accepting      bool `json:"accepting"`
 		WorkersPolling bool `json:"workersPolling"`
@@ -151,9 +149,7 @@ func must[T any](t *testing.T, a *api, method, path string, body any, status int
 func (a *api) subscribe(t *testing.T, s *sink, more map[string]any) endpoint {
 	t.Helper()
 	body := map[string]any{"url": s.url()}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	ep := must[endpoint](t, a, http.MethodPost, "/v1/endpoints", body, http.StatusCreated)
 	s.trust(ep.Secret)
 	return ep
@@ -204,7 +200,7 @@ func (a *api) awaitDelivery(t *testing.T, eventID, what string, done func(delive
 	return d
 }
 
-func (a *api) awaitStatus(t *testing.T, eventID, status string) delivery {
+func (a *api) awaitDelivered(t *testing.T, eventID string) delivery {
 	t.Helper()
-	return a.awaitDelivery(t, eventID, status, func(d delivery) bool { return d.Status == status })
+	return a.awaitDelivery(t, eventID, "delivered", func(d delivery) bool { return d.Status == "delivered" })
 }

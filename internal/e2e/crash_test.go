@@ -26,7 +26,7 @@ func TestKilledInMidRetry(t *testing.T) {
 	}
 	s.awaitCount(4)
 	s.behave(status(204))
-	d.awaitStatus(t, "evt_retry", "delivered")
+	d.awaitDelivered(t, "evt_retry")
 	checkNumbers(t, s, 5)
 	checkAttempts(t, d.onlyDelivery(t, "evt_retry"), "http_status", "http_status", "http_status", "http_status", "")
 }
@@ -48,7 +48,7 @@ func TestKilledInMidAttempt(t *testing.T) {
 	s.awaitCount(1)
 	d.kill(t)
 	d.start(t)
-	d.awaitStatus(t, "evt_cut", "delivered")
+	d.awaitDelivered(t, "evt_cut")
 	checkNumbers(t, s, 2)
 	checkAttempts(t, d.onlyDelivery(t, "evt_cut"), "interrupted", "")
 }

@@ -18,9 +18,13 @@ func TestDatabaseAway(t *testing.T) {
 	s := newSink(t)
 	serve.subscribe(t, s, nil)
 	serve.post(t, "evt_before")
-	serve.awaitStatus(t, "evt_before", "delivered")
+	serve.awaitDelivered(t, "evt_before")
 
 	for round := range 2 {
+		// The database goes while events come in.
+		l := startLoad(t, load{apis: []*api{serve.api}, clients: 8, events: 400, prefix: "evt_load_" + strconv.Itoa(round)})
+		arrived := len(s.all())
+		s.awaitCount(arrived + 50)
 		db.Stop(t)
 		for _, id := range []string{"evt_a", "evt_b", "evt_c"} {
 			checkUnavailable(t, serve, http.MethodPost, "/v1/events", newEvent(id))
@@ -36,7 +40,11 @@ func TestDatabaseAway(t *testing.T) {
 			ans, err := call[accepted](t.Context(), serve.api, http.MethodPost, "/v1/events", newEvent(id))
 			return err == nil && ans.Status == http.StatusAccepted
 		})
-		serve.awaitStatus(t, id, "delivered")
+		serve.awaitDelivered(t, id)
+		s.awaitIDs(l.wait(t))
+		if l.refused() == 0 {
+			t.Error("no post was refused: the database did not go under load")
+		}
 	}
 	// What was refused was not stored.
 	for _, id := range []string{"evt_a", "evt_b", "evt_c"} {

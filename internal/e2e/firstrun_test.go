@@ -37,7 +37,7 @@ func TestFirstRun(t *testing.T) {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	checkFirst(t, s.awaitCount(1)[0])
-	checkRecord(t, d.awaitStatus(t, "evt_first", "delivered"))
+	checkRecord(t, d.awaitDelivered(t, "evt_first"))
 	checkMode(t, filepath.Join(d.dir, "master.key"), 0o600)
 	checkMode(t, d.dir, 0o700)
 
@@ -154,5 +154,5 @@ func TestFirstStartsAtOnceMakeOneMasterKey(t *testing.T) {
 	one.kill(t)
 	one.start(t)
 	one.post(t, "evt_readable")
-	one.awaitStatus(t, "evt_readable", "delivered")
+	one.awaitDelivered(t, "evt_readable")
 }

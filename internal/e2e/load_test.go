@@ -29,8 +29,10 @@ type running struct {
 	accepted atomic.Int64
 	// failures counts answers other than 202, broken the posts without an answer.
 	failures, broken atomic.Int64
-	next             atomic.Int64
-	clients          sync.WaitGroup
+	// odd is an answer that a producer would not take for a reason to try again.
+	odd     atomic.Pointer[string]
+	next    atomic.Int64
+	clients sync.WaitGroup
 }
 
 // startLoad posts in the background until all is accepted; wait returns then.
@@ -69,6 +71,9 @@ func (r *running) post(ctx context.Context, a *api, id string) bool {
 			return true
 		case err == nil:
 			r.failures.Add(1)
+			if ans.Status != http.StatusServiceUnavailable || ans.Error.Code != "UNAVAILABLE" || ans.Header.Get("Retry-After") == "" {
+				r.odd.Store(&ans.Text)
+			}
 		default:
 			r.broken.Add(1)
 		}
@@ -84,6 +89,9 @@ func (r *running) post(ctx context.Context, a *api, id string) bool {
 func (r *running) wait(t *testing.T) []string {
 	t.Helper()
 	r.clients.Wait()
+	if odd := r.odd.Load(); odd != nil {
+		t.Errorf("a post was answered neither 202 nor 503 UNAVAILABLE with Retry-After: %s", *odd)
+	}
 	if got := int(r.accepted.Load()); got != r.events {
 		t.Fatalf("%d of %d events were accepted; %d posts were refused, %d got no answer",
 			got, r.events, r.failures.Load(), r.broken.Load())

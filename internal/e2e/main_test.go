@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,9 +46,6 @@ func buildAndRun(m *testing.M) (_ int, err error) {
 			err = removeErr
 		}
 	}()
-	if err := readSources(); err != nil {
-		return 1, err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
 	// Plain, even when the tests themselves are built for the race detector: see the package's description.
@@ -59,8 +57,10 @@ func buildAndRun(m *testing.M) (_ int, err error) {
 	return pgtest.Main(m), nil
 }
 
-// readSources looks at every directory of the module. go test keeps results for as long as what a test has looked at stays
-// the same, and does not know what the build reads.
+// sources looks at every directory of the module, once. go test keeps results for as long as what its tests have looked at
+// stays the same, and does not know what the build reads.
+var sources = sync.OnceValue(readSources)
+
 func readSources() error {
 	const root = "../.."
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

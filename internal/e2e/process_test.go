@@ -31,9 +31,12 @@ type process struct {
 // ends, and its output shown when the test has failed.
 func launch(t *testing.T, program string, args, env []string) *process {
 	t.Helper()
+	if err := sources(); err != nil {
+		t.Fatal(err)
+	}
 	p := &process{exited: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(binaries, program), args...) //nolint:gosec,noctx // TestMain has built it; the cleanup ends it
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}, env...)
+	p.cmd = exec.Command(filepath.Join(binaries, program), args...) //nolint:noctx // TestMain has built it; the cleanup ends it
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.Getenv("TMPDIR")}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = childAttributes()
 	p.cmd.WaitDelay = time.Second

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,7 +94,7 @@ func TestSecondProcessOnADirectoryIsRefused(t *testing.T) {
 	first := startDev(t)
 	second := newDev(t)
 	second.dir = first.dir
-	args := append(second.args, "--data", first.dir)
+	args := slices.Concat(second.args, []string{"--data", first.dir})
 	checkRefused(t, args, second.env, "in use by another process")
 	// The address is taken, too, and is looked at first.
 	checkRefused(t, first.args, first.env, "--addr", first.addr)

@@ -35,7 +35,7 @@ func TestRetryNow(t *testing.T) {
 	}
 	s.behave(status(200))
 	d.retry(t, before)
-	d.awaitStatus(t, "evt_now", "delivered")
+	d.awaitDelivered(t, "evt_now")
 	checkNumbers(t, s, 4)
 	awaitWorkflow(t, d, before.WorkflowID)
 }

@@ -207,7 +207,7 @@ func again(t *testing.T, d *dev, id string, answer func(arrival) reply) string {
 	t.Helper()
 	sc := newScenario(t, d, id, answer)
 	acc := sc.post(t, id)
-	del := d.awaitStatus(t, id, "delivered")
+	del := d.awaitDelivered(t, id)
 	awaitWorkflow(t, d, acc.WorkflowID)
 	d.retry(t, del)
 	del = d.awaitDelivery(t, id, "delivered again", func(d delivery) bool { return d.Status == "delivered" && d.AttemptCount > 1 })

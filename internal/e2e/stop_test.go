@@ -47,7 +47,7 @@ func TestStoppedInMidAttempt(t *testing.T) {
 		t.Errorf("exit code = %d", code)
 	}
 	d.start(t)
-	d.awaitStatus(t, "evt_cut", "delivered")
+	d.awaitDelivered(t, "evt_cut")
 	checkNumbers(t, s, 2)
 	checkAttempts(t, d.onlyDelivery(t, "evt_cut"), "interrupted", "")
 }
