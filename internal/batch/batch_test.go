@@ -55,12 +55,13 @@ func TestWhatComesWhileABatchRunsMakesTheNext(t *testing.T) {
 func TestOneBadItemDoesNotTakeTheOthersWithIt(t *testing.T) {
 	t.Parallel()
 	bad := errors.New("bad")
-	hold := make(chan struct{})
+	started, hold := make(chan struct{}), make(chan struct{})
 	b := batch.New(batch.Config[int]{
 		Max:   8,
 		Alone: func(err error) bool { return errors.Is(err, bad) },
 		Run: func(_ context.Context, items []int) error {
 			if items[0] == -1 {
+				close(started)
 				<-hold
 				return nil
 			}
@@ -78,6 +79,7 @@ func TestOneBadItemDoesNotTakeTheOthersWithIt(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	<-started
 	for n := range results {
 		wg.Go(func() { results[n] = b.Do(t.Context(), n) })
 	}

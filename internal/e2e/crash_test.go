@@ -46,6 +46,8 @@ func TestKilledInMidAttempt(t *testing.T) {
 	d.subscribe(t, s, nil)
 	d.post(t, "evt_cut")
 	s.awaitCount(1)
+	// Until then the next process takes the event for one that was never tried.
+	d.awaitStarted(t)
 	d.kill(t)
 	d.start(t)
 	d.awaitDelivered(t, "evt_cut")

@@ -1,11 +1,13 @@
 package e2e_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 )
 
 func (a *api) retry(t *testing.T, d delivery) {
@@ -103,6 +105,9 @@ func awaitWorkflow(t *testing.T, d *dev, id string) {
 	c := d.temporalClient(t)
 	await(t, "workflow "+id+" to complete", func() bool {
 		desc, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		if _, unknown := errors.AsType[*serviceerror.NotFound](err); unknown {
+			return false // the start follows the 202
+		}
 		if err != nil {
 			t.Fatalf("describe workflow: %v", err)
 		}

@@ -166,10 +166,15 @@ func (s *Starter) start(ctx context.Context, job Start) bool {
 	callCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	err := s.cfg.Start(callCtx, job)
 	cancel()
-	s.breaker.record(err == nil)
+	first := s.breaker.record(err == nil)
 	if err != nil {
-		// It may have started all the same, so what was prepared for it stays.
-		s.cfg.Logger.WarnContext(ctx, "could not start a workflow; the sweep will", "event_id", job.Event.ID, "error", err)
+		// It may have started all the same, so what was prepared for it stays. One line says that Temporal is away, not one
+		// for each event.
+		level := slog.LevelDebug
+		if first {
+			level = slog.LevelWarn
+		}
+		s.cfg.Logger.Log(ctx, level, "could not start a workflow; the sweep will", "event_id", job.Event.ID, "error", err)
 		return false
 	}
 	if err := s.forget.Do(context.WithoutCancel(ctx), job.Event); err != nil {
@@ -307,14 +312,16 @@ func (b *breaker) open() bool {
 	return b.now().Before(b.until)
 }
 
-func (b *breaker) record(ok bool) {
+// record reports whether this is the first failure after a success.
+func (b *breaker) record(ok bool) (first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ok {
 		b.failures, b.until = 0, time.Time{}
-		return
+		return false
 	}
 	if b.failures++; b.failures >= breakerFailures {
 		b.until = b.now().Add(time.Second)
 	}
+	return b.failures == 1
 }

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	sdktemporal "go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // Options say which cluster to talk to and how.
@@ -68,6 +71,15 @@ func unreachable(addr string, err error) error {
 	return fmt.Errorf("cannot reach Temporal at %s: %w", addr, err)
 }
 
+// reconnect comes back to a cluster within a second of its return; gRPC's own backoff grows to ten and more.
+var reconnect = grpc.WithConnectParams(grpc.ConnectParams{
+	Backoff: backoff.Config{
+		BaseDelay: 200 * time.Millisecond, Multiplier: backoff.DefaultConfig.Multiplier,
+		Jitter: backoff.DefaultConfig.Jitter, MaxDelay: time.Second,
+	},
+	MinConnectTimeout: 5 * time.Second,
+})
+
 func (o Options) clientOptions() (client.Options, error) {
 	switch {
 	case o.Addr == "":
@@ -85,7 +97,7 @@ func (o Options) clientOptions() (client.Options, error) {
 		HostPort:          o.Addr,
 		Namespace:         o.Namespace,
 		Logger:            NewLogger(o.Logger),
-		ConnectionOptions: client.ConnectionOptions{TLS: tlsConfig},
+		ConnectionOptions: client.ConnectionOptions{TLS: tlsConfig, DialOptions: []grpc.DialOption{reconnect}},
 	}
 	if o.APIKey != "" {
 		sdkOpts.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
