@@ -21,7 +21,7 @@ type devCmd struct {
 	AllowCIDRs     string  `name:"allow-cidrs" env:"BUSBAR_ALLOW_CIDRS" default:"127.0.0.0/8,::1/128" help:"Private ranges that endpoints may live in."`
 	Worker         bool    `env:"BUSBAR_WORKER" default:"true" negatable:"" help:"Whether a worker runs, too."`
 	Durability     string  `env:"BUSBAR_DURABILITY" enum:"power,process" default:"power" help:"What a 202 survives: power (loss of power) or process (a crash; faster)."`
-	Simulate       bool    `env:"BUSBAR_SIMULATE" default:"true" negatable:"" help:"Run the simulated home."`
+	Simulate       bool    `env:"BUSBAR_SIMULATE" default:"true" negatable:"" help:"Run the simulated home; this version has none yet."`
 	SimulateSpeed  float64 `name:"simulate-speed" env:"BUSBAR_SIMULATE_SPEED" default:"60" help:"Simulated seconds a second."`
 	RateLimit      float64 `name:"rate-limit" env:"BUSBAR_RATE_LIMIT" default:"0" help:"Requests a second for one API key; 0 is no limit."`
 	temporalFlags

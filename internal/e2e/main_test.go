@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	away           = flag.Duration("away", 15*time.Second, "how long Temporal is away in TestTemporalAway")
+	away           = flag.Duration("away", time.Minute, "how long Temporal is away in TestTemporalAway")
 	writeHistories = flag.Bool("write-histories", false, "write the histories in workflows/testdata anew")
 )
 
