@@ -14,7 +14,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Everything in one process: server, API, workers, a simulated home
+run: ## Everything in one process: server, API, workers
 	go run ./cmd/busbar dev
 
 .PHONY: build

@@ -40,8 +40,8 @@ type Error struct {
 	Details map[string]any
 	// RetryAfter is how long a client should wait; zero says nothing.
 	RetryAfter time.Duration
-	// Err is the cause, for logs; clients never see it.
-	Err error
+	// Err is the cause, for logs; clients never see it, and it is not kept.
+	Err error `json:"-"`
 }
 
 // FieldError says what is wrong with one field of a request.

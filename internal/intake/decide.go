@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"net/http"
 	"time"
 
 	"busbar"
@@ -79,23 +79,19 @@ func hashContent(e *busbar.Event) (store.ContentHash, error) {
 	return store.ContentHash(h.Sum(nil)), nil
 }
 
-// keptAnswer is the stored form of a request's outcomes.
-type keptAnswer struct {
-	Outcomes []Outcome `json:"outcomes"`
-}
-
+// marshalAnswer makes the stored form of a request's outcomes.
 func marshalAnswer(outcomes []Outcome) (store.Answer, error) {
-	b, err := json.Marshal(keptAnswer{outcomes})
+	b, err := json.Marshal(outcomes)
 	if err != nil {
 		return store.Answer{}, fmt.Errorf("write answer: %w", err)
 	}
-	return store.Answer{Status: len(outcomes), Body: b}, nil
+	return store.Answer{Status: http.StatusAccepted, Body: b}, nil
 }
 
 func unmarshalAnswer(a store.Answer) ([]Outcome, error) {
-	var kept keptAnswer
-	if err := json.Unmarshal(a.Body, &kept); err != nil {
-		return nil, fmt.Errorf("read answer of %s outcomes: %w", strconv.Itoa(a.Status), err)
+	var outcomes []Outcome
+	if err := json.Unmarshal(a.Body, &outcomes); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	return kept.Outcomes, nil
+	return outcomes, nil
 }

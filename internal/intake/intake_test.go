@@ -247,6 +247,22 @@ func TestARequestWithTheSameIdempotencyKeyGetsTheSameAnswer(t *testing.T) {
 	}
 }
 
+// A refused item whose error has a cause is given again, without the cause.
+func TestARefusedItemIsRefusedAgainUnderItsIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	p := start(t, sqlite(t), newCluster(), nil)
+	defer p.close()
+	key := &intake.Idempotency{APIKeyID: "key_1", Route: "POST /v1/events", Key: "k"}
+	refused := busbar.Invalid("data.level", "type", "must be a number")
+	refused.Err = errors.New("cause")
+	items := []intake.Candidate{candidate("", `{}`), {Err: refused}}
+	first := accept(t, p, key, items...)
+	second := accept(t, p, key, items...)
+	if diff := cmp.Diff(first, second, cmpopts.IgnoreFields(busbar.Error{}, "Err")); diff != "" {
+		t.Errorf("the answer changed (-first +second):\n%s", diff)
+	}
+}
+
 func TestTheSameKeyAtOnceIsOneRequest(t *testing.T) {
 	t.Parallel()
 	p := start(t, sqlite(t), newCluster(), nil)
