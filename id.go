@@ -24,6 +24,8 @@ type (
 	DeviceID string
 	// SiteID names a site, `site_…` unless its owner chose another.
 	SiteID string
+	// ActionID names a command on its way to a device, `act_…`.
+	ActionID string
 )
 
 // NewEventID makes a fresh event id.
@@ -37,6 +39,15 @@ func NewDeliveryID() DeliveryID { return DeliveryID(newID("dlv_")) }
 
 // NewKeyID makes a fresh API key id.
 func NewKeyID() KeyID { return KeyID(newID("key_")) }
+
+// NewDeviceID makes a fresh device id.
+func NewDeviceID() DeviceID { return DeviceID(newID("dev_")) }
+
+// NewSiteID makes a fresh site id.
+func NewSiteID() SiteID { return SiteID(newID("site_")) }
+
+// NewActionID makes a fresh action id.
+func NewActionID() ActionID { return ActionID(newID("act_")) }
 
 // NewRequestID makes a fresh id for one HTTP request, `req_…`.
 func NewRequestID() string { return newID("req_") }

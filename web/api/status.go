@@ -14,16 +14,18 @@ func Status(code busbar.Code) int {
 		return http.StatusUnauthorized
 	case busbar.CodeInsufficientPermission:
 		return http.StatusForbidden
-	case busbar.CodeNotFound:
+	case busbar.CodeNotFound, busbar.CodeDeviceNotFound:
 		return http.StatusNotFound
-	case busbar.CodeConflict, busbar.CodeIdempotencyConflict, busbar.CodeEventIDReused:
+	case busbar.CodeConflict, busbar.CodeIdempotencyConflict, busbar.CodeEventIDReused, busbar.CodeActionNotCancellable:
 		return http.StatusConflict
 	case busbar.CodeInvalidJSON:
 		return http.StatusBadRequest
 	case busbar.CodePayloadTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case busbar.CodeValidationFailed, busbar.CodeUnknownField, busbar.CodeEventTooLarge, busbar.CodeEndpointURLForbidden,
-		busbar.CodeInvalidExpression:
+		busbar.CodeInvalidExpression, busbar.CodeUnsupportedMode, busbar.CodeUnsupportedParameter, busbar.CodeUnsupportedUnit,
+		busbar.CodeParameterOutOfRange, busbar.CodeExecutionNotSupported, busbar.CodeStartInPast, busbar.CodeStartOutOfRange,
+		busbar.CodeInvalidTimeWindow, busbar.CodeDirectAction:
 		return http.StatusUnprocessableEntity
 	case busbar.CodeRateLimitExceeded:
 		return http.StatusTooManyRequests
