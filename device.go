@@ -35,6 +35,8 @@ type Device struct {
 	// StateAt is when the newest applied reading was observed, ReportedAt when the last reading came in.
 	StateAt    time.Time
 	ReportedAt time.Time
+	// CheckAt is when its silence is looked at next, KeptAt when a reading last went into the history.
+	CheckAt, KeptAt time.Time
 	// SyncLost: it has been silent for longer than StaleAfter, and an event said so.
 	SyncLost bool
 	// HeldUntil: a person keeps rules off the device until then.

@@ -114,6 +114,11 @@ func Unavailable(retryAfter time.Duration, err error, format string, args ...any
 // NotFound makes a NOT_FOUND that names what was looked for.
 func NotFound(kind, id string) *Error { return Errorf(CodeNotFound, "no %s has the id %q", kind, id) }
 
+// DeviceNotFound makes a DEVICE_NOT_FOUND.
+func DeviceNotFound(id DeviceID) *Error {
+	return Errorf(CodeDeviceNotFound, "no device has the id %q", id)
+}
+
 // CodeOf is the code of an error, CodeInternal when it has none.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -22,6 +22,8 @@ type Event struct {
 	Type        string
 	DeviceID    DeviceID
 	SiteID      SiteID
+	// Seq is its place in the history of its site, zero when it has none.
+	Seq int64
 	// Timestamp is when it happened, as its producer says, clamped to ReceivedAt when that lies too far ahead.
 	Timestamp  time.Time
 	ReceivedAt time.Time
@@ -40,6 +42,8 @@ const (
 	FlagTimestampClamped EventFlag = "timestamp_clamped"
 	// FlagUnknownDevice: the event names a device that is not registered.
 	FlagUnknownDevice EventFlag = "unknown_device"
+	// FlagLate: it reports a state that is older than the one already applied, and was not merged.
+	FlagLate EventFlag = "late"
 	// FlagTest: the event was made to try an endpoint and went to that endpoint only.
 	FlagTest EventFlag = "test"
 )

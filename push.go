@@ -48,7 +48,8 @@ func (d *Device) Plan(p *Push, loc *time.Location, now time.Time) (Action, error
 	if a.ExpiresIn == 0 {
 		a.ExpiresIn = DefaultExpiresIn
 	}
-	return a, d.planTimes(&a, p, &capability, loc, now)
+	err = d.planTimes(&a, p, &capability, loc, now)
+	return a, err
 }
 
 func (d *Device) planParameters(p *Push, capability *Capability) (map[string]Quantity, error) {

@@ -140,14 +140,24 @@ func (s *Store) saveEndpoints(ctx context.Context, env busbar.Environment, fn fu
 
 // raiseGeneration is for transactions that are open already.
 func (s *Store) raiseGeneration(tx *gorm.DB, env busbar.Environment) error {
-	if s.dialect == migrations.Postgres {
-		if err := tx.Exec("SELECT pg_advisory_xact_lock(?, ?)", decisionLock, environmentLock(env)).Error; err != nil {
-			return fmt.Errorf("wait for decisions: %w", err)
-		}
+	if err := s.excludeDecisions(tx, env); err != nil {
+		return err
 	}
 	err := tx.Exec("UPDATE environments SET generation = generation + 1 WHERE environment = ?", string(env)).Error
 	if err != nil {
 		return fmt.Errorf("raise generation of %s: %w", env, err)
+	}
+	return nil
+}
+
+// excludeDecisions waits for the decisions that are under way and keeps new ones out until the transaction ends. SQLite has
+// one writer, which does the same.
+func (s *Store) excludeDecisions(tx *gorm.DB, env busbar.Environment) error {
+	if s.dialect != migrations.Postgres {
+		return nil
+	}
+	if err := tx.Exec("SELECT pg_advisory_xact_lock(?, ?)", decisionLock, environmentLock(env)).Error; err != nil {
+		return fmt.Errorf("wait for decisions: %w", err)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type eventRow struct {
 	Type        string `gorm:"column:type"`
 	DeviceID    string `gorm:"column:device_id"`
 	SiteID      string `gorm:"column:site_id"`
+	Seq         int64  `gorm:"column:seq"`
 	Timestamp   int64  `gorm:"column:timestamp"`
 	ReceivedAt  int64  `gorm:"column:received_at"`
 	Data        string `gorm:"column:data"`
@@ -36,7 +37,7 @@ func newEventRow(e *busbar.Event) (eventRow, error) {
 	}
 	row := eventRow{
 		Environment: string(e.Environment), ID: string(e.ID), Type: e.Type,
-		DeviceID: string(e.DeviceID), SiteID: string(e.SiteID),
+		DeviceID: string(e.DeviceID), SiteID: string(e.SiteID), Seq: e.Seq,
 		Timestamp: micros(e.Timestamp), ReceivedAt: micros(e.ReceivedAt),
 		Data: string(e.Data), Flags: strings.Join(flags, ","),
 	}
@@ -53,7 +54,7 @@ func newEventRow(e *busbar.Event) (eventRow, error) {
 func (r *eventRow) event() (busbar.Event, error) {
 	e := busbar.Event{
 		ID: busbar.EventID(r.ID), Environment: busbar.Environment(r.Environment), Type: r.Type,
-		DeviceID: busbar.DeviceID(r.DeviceID), SiteID: busbar.SiteID(r.SiteID),
+		DeviceID: busbar.DeviceID(r.DeviceID), SiteID: busbar.SiteID(r.SiteID), Seq: r.Seq,
 		Timestamp: fromMicros(r.Timestamp), ReceivedAt: fromMicros(r.ReceivedAt),
 		Data: json.RawMessage(r.Data), Causation: busbar.Causation{RootEventID: busbar.EventID(r.ID)},
 	}

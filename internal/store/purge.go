@@ -15,16 +15,21 @@ type Purged struct {
 	Events          int
 	IdempotencyKeys int
 	SigningKeys     int
+	Readings        int
+	Actions         int
+	Faults          int
 }
 
 // Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
-func (p Purged) Total() int { return p.Events + p.IdempotencyKeys + p.SigningKeys }
+func (p Purged) Total() int {
+	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults
+}
 
 // expiredKeyGrace keeps a rotated key a while longer than it signs, for people who look into what happened.
 const expiredKeyGrace = 24 * time.Hour
 
 // Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
-// attempts, and up to limit each of expired idempotency and signing keys. An event with a pending delivery stays until
+// attempts, and up to limit each of readings and ended actions of before that time, and of expired idempotency and signing keys. An event with a pending delivery stays until
 // that has come to its end; one that is still parked has failed by now. Each batch is a short transaction.
 func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
 	var p Purged
@@ -47,7 +52,54 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged,
 	p.SigningKeys, err = s.purgeBatch(ctx, `DELETE FROM signing_keys WHERE id IN (
 			SELECT id FROM signing_keys WHERE expires_at > 0 AND expires_at < ? LIMIT ?)`,
 		micros(s.now().Add(-expiredKeyGrace)), limit)
+	if err != nil {
+		return p, err
+	}
+	// device_history_age
+	p.Readings, err = s.purgeBatch(ctx, `DELETE FROM device_history WHERE (environment, device_id, observed_at, received_at) IN (
+			SELECT environment, device_id, observed_at, received_at FROM device_history
+			WHERE received_at < ? ORDER BY received_at LIMIT ?)`, micros(before), limit)
+	if err != nil {
+		return p, err
+	}
+	// At most a few for each simulated device.
+	p.Faults, err = s.purgeBatch(ctx, `DELETE FROM device_faults WHERE (environment, device_id, kind) IN (
+			SELECT environment, device_id, kind FROM device_faults WHERE until < ? LIMIT ?)`,
+		micros(s.now().Add(-endedFaultGrace)), limit)
+	if err != nil {
+		return p, err
+	}
+	p.Actions, err = s.purgeActions(ctx, before, limit)
 	return p, err
+}
+
+// endedFaultGrace keeps a fault that is over a while longer, for people who look into what happened.
+const endedFaultGrace = 24 * time.Hour
+
+// purgeActions deletes ended actions with their tries.
+func (s *Store) purgeActions(ctx context.Context, before time.Time, limit int) (int, error) {
+	var ids []string
+	// actions_ended
+	err := s.read.WithContext(ctx).Raw(`SELECT id FROM actions WHERE completed_at > 0 AND completed_at < ?
+		ORDER BY completed_at LIMIT ?`, micros(before), min(limit, insertBatch)).Scan(&ids).Error
+	if err != nil {
+		return 0, fmt.Errorf("find actions to purge: %w", translate(err))
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		for _, statement := range []string{
+			`DELETE FROM action_tries WHERE action_id IN ?`, `DELETE FROM action_starts WHERE action_id IN ?`,
+			`DELETE FROM actions WHERE id IN ?`,
+		} {
+			if err := tx.Exec(statement, ids).Error; err != nil {
+				return fmt.Errorf("purge actions: %w", err)
+			}
+		}
+		return nil
+	})
+	return len(ids), err
 }
 
 func (s *Store) purgeBatch(ctx context.Context, statement string, args ...any) (int, error) {
