@@ -128,6 +128,7 @@ type nobody struct{}
 
 func (nobody) Event(busbar.Environment, busbar.IngestStatus) {}
 func (nobody) Refused(busbar.Environment)                    {}
+func (nobody) Reading(busbar.Environment, string)            {}
 
 // cluster stands for Temporal and the workers: it notes what it is asked, and makes attempts when told to.
 type cluster struct {

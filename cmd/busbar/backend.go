@@ -178,6 +178,8 @@ func (b *backend) startBackground(ctx context.Context) {
 	}
 	reconciler := dispatch.NewReconciler(b.dispatcher, time.Now, b.cfg.logger)
 	b.background.Go(func() { reconciler.Run(ctx) })
+	watch := intake.NewWatch(b.intake, b.cfg.store, b.cfg.logger)
+	b.background.Go(func() { watch.Run(ctx) })
 }
 
 // Close ends everything in the order in which work flows, so that what was begun can finish. The HTTP surface must be

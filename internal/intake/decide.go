@@ -12,7 +12,7 @@ import (
 	"busbar/internal/store"
 )
 
-// settle fills in what the producer left to Busbar: the id, the times, the flags.
+// settle fills in what was left to Busbar: the id, the times, the flags.
 func settle(e busbar.Event, env busbar.Environment, now time.Time) busbar.Event {
 	e.Environment = env
 	e.ReceivedAt = now
@@ -25,9 +25,6 @@ func settle(e busbar.Event, env busbar.Environment, now time.Time) busbar.Event 
 	case e.Timestamp.After(now.Add(busbar.MaxClockSkew)):
 		e.Timestamp = now
 		e.Flags = append(e.Flags, busbar.FlagTimestampClamped)
-	}
-	if e.DeviceID != "" {
-		e.Flags = append(e.Flags, busbar.FlagUnknownDevice)
 	}
 	if e.Causation.RootEventID == "" {
 		e.Causation.RootEventID = e.ID

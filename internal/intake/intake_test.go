@@ -73,6 +73,7 @@ type nobody struct{}
 
 func (nobody) Event(busbar.Environment, busbar.IngestStatus) {}
 func (nobody) Refused(busbar.Environment)                    {}
+func (nobody) Reading(busbar.Environment, string)            {}
 
 // process is one process of the product: an intake and its starter over a store.
 type process struct {

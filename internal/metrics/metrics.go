@@ -13,6 +13,7 @@ import (
 // Metrics are the counters. It is safe for concurrent use.
 type Metrics struct {
 	events         *prometheus.CounterVec
+	readings       *prometheus.CounterVec
 	attempts       *prometheus.CounterVec
 	deliveries     *prometheus.CounterVec
 	attemptSeconds prometheus.Histogram
@@ -32,6 +33,9 @@ func New(reg prometheus.Registerer, queues QueueAges) (*Metrics, error) {
 	m := &Metrics{
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busbar_events_total", Help: "Events that were offered, by what became of them.",
+		}, []string{"environment", "status"}),
+		readings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busbar_readings_total", Help: "Readings of devices, by what became of them.",
 		}, []string{"environment", "status"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busbar_attempts_total", Help: "Delivery attempts, by error class; ok for a success.",
@@ -53,7 +57,7 @@ func New(reg prometheus.Registerer, queues QueueAges) (*Metrics, error) {
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "busbar_unstarted_events_oldest_seconds", Help: "How long the oldest of them has waited.",
 	}, func() float64 { _, d := queues.Unstarted(); return d.Seconds() })
-	for _, c := range []prometheus.Collector{m.events, m.attempts, m.deliveries, m.attemptSeconds, m.startToFirst, unstarted, age} {
+	for _, c := range []prometheus.Collector{m.events, m.readings, m.attempts, m.deliveries, m.attemptSeconds, m.startToFirst, unstarted, age} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -69,6 +73,11 @@ func (m *Metrics) Event(env busbar.Environment, status busbar.IngestStatus) {
 // Refused counts one event that was refused.
 func (m *Metrics) Refused(env busbar.Environment) {
 	m.events.WithLabelValues(string(env), "refused").Inc()
+}
+
+// Reading counts one reading of a device.
+func (m *Metrics) Reading(env busbar.Environment, status string) {
+	m.readings.WithLabelValues(string(env), status).Inc()
 }
 
 // Attempt counts one attempt; class is empty for a success.

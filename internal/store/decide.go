@@ -51,6 +51,15 @@ func (t *DecisionTx) Keep(key IdempotencyKey, answer Answer) error {
 	return t.store.keep(t.db, key, answer)
 }
 
+// Release gives a reserved key back.
+func (t *DecisionTx) Release(key IdempotencyKey) error {
+	err := t.db.Where("api_key_id = ? AND route = ? AND key = ?", string(key.APIKeyID), key.Route, key.Key).Delete(&idempotencyRow{}).Error
+	if err != nil {
+		return fmt.Errorf("release idempotency key: %w", err)
+	}
+	return nil
+}
+
 // EventRef names an event.
 type EventRef struct {
 	Environment busbar.Environment

@@ -89,7 +89,8 @@ func (s *Store) DeviceWithSecret(ctx context.Context, env busbar.Environment, id
 	if err != nil {
 		return d, err
 	}
-	return d, s.withSecret(&d, &row)
+	err = s.withSecret(&d, &row)
+	return d, err
 }
 
 func (s *Store) takeDevice(db *gorm.DB, env busbar.Environment, id busbar.DeviceID) (busbar.Device, deviceRow, error) {

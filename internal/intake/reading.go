@@ -1,0 +1,212 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"busbar"
+	"busbar/internal/store"
+)
+
+// keepEvery is how often a reading that changes nothing goes into the history all the same.
+const keepEvery = time.Minute
+
+// timeFormat is RFC 3339 with milliseconds.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// Read takes in what devices of an environment report, in this order. A reading that changes what rules and subscribers
+// see becomes a device.updated. The outcomes are in the order of the readings; each is committed.
+func (in *Intake) Read(ctx context.Context, env busbar.Environment, readings []Reading) ([]ReadingOutcome, error) {
+	t := &readTask{env: env, readings: readings}
+	if err := in.do(ctx, env, t); err != nil {
+		return nil, err
+	}
+	for _, o := range t.outcomes {
+		status := string(o.Status)
+		if o.Err != nil {
+			status = "refused"
+		}
+		in.cfg.Observer.Reading(env, status)
+	}
+	return t.outcomes, nil
+}
+
+type readTask struct {
+	env      busbar.Environment
+	readings []Reading
+	outcomes []ReadingOutcome
+}
+
+func (t *readTask) concerns(*store.DecisionTx) ([]busbar.DeviceID, bool, error) {
+	ids := make([]busbar.DeviceID, 0, len(t.readings))
+	for i := range t.readings {
+		if t.readings[i].Err == nil {
+			ids = append(ids, t.readings[i].DeviceID)
+		}
+	}
+	return ids, false, nil
+}
+
+func (t *readTask) size() int { return len(t.readings) }
+
+func (t *readTask) decide(g *group, u *unit) error {
+	t.outcomes = make([]ReadingOutcome, len(t.readings))
+	for i := range t.readings {
+		r := &t.readings[i]
+		if r.Err != nil {
+			t.outcomes[i].Err = r.Err
+			continue
+		}
+		outcome, err := g.read(u, r)
+		if err != nil {
+			return err
+		}
+		t.outcomes[i] = outcome
+	}
+	return nil
+}
+
+// read decides of one reading.
+func (g *group) read(u *unit, r *Reading) (ReadingOutcome, error) {
+	d, _, ok := g.device(u.env, r.DeviceID)
+	if !ok {
+		return ReadingOutcome{Err: busbar.DeviceNotFound(r.DeviceID)}, nil
+	}
+	spec := d.Family.Spec()
+	state, err := spec.CheckState("state", r.State)
+	if err != nil {
+		return ReadingOutcome{Err: asError(err)}, nil
+	}
+	at := r.ObservedAt
+	if at.IsZero() || at.After(g.now.Add(busbar.MaxClockSkew)) {
+		at = g.now
+	}
+	m := g.merge(d, state, at)
+	if m.late {
+		return ReadingOutcome{Status: ReadingLate}, nil
+	}
+	if len(m.changed) == 0 {
+		return ReadingOutcome{Status: ReadingUnchanged}, nil
+	}
+	e, err := updated(d, &m, at)
+	if err != nil {
+		return ReadingOutcome{}, err
+	}
+	return ReadingOutcome{Status: ReadingUpdated, EventID: g.emit(u, e)}, nil
+}
+
+// asError is for errors that are known to be about a request.
+func asError(err error) *busbar.Error {
+	e, ok := err.(*busbar.Error) //nolint:errorlint // CheckState gives it as it is
+	if !ok {
+		return &busbar.Error{Code: busbar.CodeInternal, Message: "the reading could not be checked", Err: err}
+	}
+	return e
+}
+
+// merged is what a reading changed.
+type merged struct {
+	// late: it is older than what is known already, and changed nothing.
+	late bool
+	// changed are the fields whose rounded values differ, and `sync` when the device was silent before.
+	changed  []string
+	previous busbar.State
+}
+
+// fieldSync stands among the changed fields for a device that fell silent or is back.
+const fieldSync = "sync"
+
+// merge lays a reading over what is known of a device.
+func (g *group) merge(d *busbar.Device, state busbar.State, at time.Time) merged {
+	reading := store.Reading{Environment: d.Environment, DeviceID: d.ID, ObservedAt: at, ReceivedAt: g.now, State: state}
+	if at.Before(d.StateAt) {
+		reading.Late = true
+		g.readings = append(g.readings, reading)
+		return merged{late: true}
+	}
+	spec := d.Family.Spec()
+	m := merged{previous: d.Announced}
+	d.State = d.State.Merge(state)
+	rounded := spec.Round(d.State)
+	if m.changed = spec.Changed(d.Announced, rounded); len(m.changed) > 0 {
+		d.Announced = rounded
+	}
+	if d.SyncLost {
+		d.SyncLost = false
+		m.changed = append(m.changed, fieldSync)
+	}
+	observed := make(map[string]time.Time, len(d.State))
+	for name := range d.State {
+		observed[name] = d.ObservedAt[name]
+	}
+	for name := range state {
+		observed[name] = at
+	}
+	d.ObservedAt, d.StateAt, d.ReportedAt = observed, at, g.now
+	if d.CheckAt.IsZero() {
+		d.CheckAt = d.StaleAt()
+	}
+	if len(m.changed) > 0 || g.now.Sub(d.KeptAt) >= keepEvery {
+		d.KeptAt = g.now
+		g.readings = append(g.readings, reading)
+	}
+	g.devices.add(d)
+	return m
+}
+
+// updatedData is the data of a device.updated.
+type updatedData struct {
+	DeviceID   busbar.DeviceID `json:"deviceId"`
+	DeviceType busbar.Family   `json:"deviceType"`
+	Timestamp  string          `json:"timestamp"`
+	Changed    []string        `json:"changed"`
+	State      busbar.State    `json:"state"`
+	Previous   busbar.State    `json:"previous"`
+	// Sync is there when it is among the changed.
+	Sync *syncData `json:"sync,omitempty"`
+}
+
+type syncData struct {
+	Available bool `json:"available"`
+}
+
+// updated is the event that tells of a change.
+func updated(d *busbar.Device, m *merged, at time.Time) (busbar.Event, error) {
+	data := updatedData{
+		DeviceID: d.ID, DeviceType: d.Family, Timestamp: at.UTC().Format(timeFormat),
+		Changed: m.changed, State: orEmpty(d.Announced), Previous: orEmpty(m.previous),
+	}
+	if slices.Contains(m.changed, fieldSync) {
+		data.Sync = &syncData{Available: d.Synced()}
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return busbar.Event{}, fmt.Errorf("write change of %s: %w", d.ID, err)
+	}
+	return busbar.Event{Type: busbar.TypeDeviceUpdated, DeviceID: d.ID, Timestamp: at, Data: b, Causation: echo(d, m.changed, at)}, nil
+}
+
+func orEmpty(s busbar.State) busbar.State {
+	if s == nil {
+		return busbar.State{}
+	}
+	return s
+}
+
+// echo is the causation of a change that a command has likely brought about: it came soon after the command was accepted,
+// and touches what the command affects.
+func echo(d *busbar.Device, changed []string, at time.Time) busbar.Causation {
+	if d.Echo == nil || at.Before(d.Echo.At) || at.Sub(d.Echo.At) > busbar.EchoWindow {
+		return busbar.Causation{}
+	}
+	command, ok := d.Family.Spec().Command(d.Echo.Command)
+	if !ok || !slices.ContainsFunc(changed, func(name string) bool { return slices.Contains(command.Affects, name) }) {
+		return busbar.Causation{}
+	}
+	c := d.Echo.Causation
+	c.ParentID, c.ActionID, c.Inferred = string(d.Echo.ActionID), string(d.Echo.ActionID), true
+	return c
+}
