@@ -148,6 +148,27 @@ func (s *Store) TouchAPIKey(ctx context.Context, key *busbar.APIKey) error {
 	})
 }
 
+// IssueKey gives a part of Busbar itself a new key under an id that stays. What the id let in before is refused from
+// then on, so at most one holder has it, and starting again leaves no row behind.
+func (s *Store) IssueKey(ctx context.Context, k *busbar.APIKey) error {
+	row := newAPIKeyRow(k)
+	return s.write(ctx, s.durable, func(db *gorm.DB) error {
+		res := db.Clauses(clause.OnConflict{
+			Columns:   []clause.Column{{Name: "id"}},
+			DoUpdates: clause.AssignmentColumns([]string{"name", "hint", "hash", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"}),
+			// Never across environments, which know nothing of each other.
+			Where: clause.Where{Exprs: []clause.Expression{clause.Eq{Column: "api_keys.environment", Value: row.Environment}}},
+		}).Create(&row)
+		if res.Error != nil {
+			return fmt.Errorf("issue API key: %w", res.Error)
+		}
+		if res.RowsAffected == 0 {
+			return fmt.Errorf("issue API key: %s is of another environment", row.ID)
+		}
+		return nil
+	})
+}
+
 // EnsureBootstrapKey makes the key that the configuration names usable, with every scope, and revokes bootstrap keys of
 // the environment that were configured before. The configuration has the last word: a configured key that was revoked
 // through the API is usable again.

@@ -143,3 +143,43 @@ func TestBootstrapKeyFollowsTheConfiguration(t *testing.T) {
 		}
 	})
 }
+
+func TestIssuedKeyReplacesTheOneBefore(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		issue := func(env busbar.Environment, text string) error {
+			key := busbar.APIKey{
+				ID: "key_of_a_part", Environment: env, Name: "a part", Hint: busbar.KeyHint(text), Hash: busbar.HashKey(text),
+				Scopes: []busbar.Scope{busbar.ScopeRead}, CreatedAt: s.clock.now(),
+			}
+			return s.IssueKey(t.Context(), &key)
+		}
+		usable := func(text string) bool {
+			key, err := s.KeyByHash(t.Context(), busbar.HashKey(text))
+			return err == nil && key.Usable(s.clock.now()) == nil && key.Allows(busbar.ScopeRead)
+		}
+		if err := issue(busbar.Sandbox, "sk_test_first"); err != nil || !usable("sk_test_first") {
+			t.Fatalf("an issued key is not usable: %v", err)
+		}
+		if _, err := s.RevokeAPIKey(t.Context(), busbar.Sandbox, "key_of_a_part"); err != nil {
+			t.Fatal(err)
+		}
+		if usable("sk_test_first") {
+			t.Error("a revoked key is usable")
+		}
+		s.clock.advance(time.Minute)
+		if err := issue(busbar.Sandbox, "sk_test_second"); err != nil || usable("sk_test_first") || !usable("sk_test_second") {
+			t.Errorf("the second key has not taken the place of the first: %v", err)
+		}
+		if err := issue(busbar.Live, "sk_live_other"); err == nil || usable("sk_live_other") || !usable("sk_test_second") {
+			t.Errorf("a key was moved to another environment: %v", err)
+		}
+		list, err := s.ListAPIKeys(t.Context(), busbar.Sandbox, busbar.PageRequest{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != 1 || !list.Items[0].CreatedAt.Equal(s.clock.now()) {
+			t.Errorf("keys = %+v, want one, of now", list.Items)
+		}
+	})
+}
