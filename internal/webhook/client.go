@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -52,7 +53,8 @@ type ClientConfig struct {
 	RootCAs *x509.CertPool
 }
 
-// Client sends webhooks. It is safe for concurrent use, follows no redirects, uses no proxy, and keeps connections.
+// Client sends webhooks, and calls APIs under the same guard. It is safe for concurrent use, follows no redirects, uses
+// no proxy, and keeps connections.
 type Client struct {
 	config    ClientConfig
 	userAgent string
@@ -116,8 +118,8 @@ func (c *Client) Close() {
 	c.named.CloseIdleConnections()
 }
 
-// Send makes one attempt, signed with the time of its start. It is over when the body has ended, its cap is reached, or
-// the timeout has passed. The result says everything; there is no error beside it.
+// Send makes one attempt; a signature has the time of its start. It is over when the body has ended, its cap is reached,
+// or the timeout has passed. The result says everything; there is no error beside it.
 //
 // A kept connection that the receiver is just closing is replaced within the attempt, so the receiver may see the same
 // message with the same headers twice.
@@ -155,7 +157,7 @@ func (c *Client) Send(ctx context.Context, r Request) Result {
 	if err != nil {
 		return finish(classify(ctx, attempt, err, trace.snapshot(), timeout))
 	}
-	bodyErr := c.read(resp, &result)
+	bodyErr := c.read(resp, &result, cmp.Or(max(r.MaxBody, 0), c.config.MaxBody))
 	if c.closed.Load() {
 		transport.CloseIdleConnections()
 	}
@@ -163,7 +165,7 @@ func (c *Client) Send(ctx context.Context, r Request) Result {
 }
 
 // read takes over what the receiver said, up to the caps, and gives the connection back.
-func (c *Client) read(resp *http.Response, result *Result) error {
+func (c *Client) read(resp *http.Response, result *Result, maxBody int64) error {
 	result.StatusCode = resp.StatusCode
 	result.ResponseHeader = boundHeader(resp.Header)
 	result.Disable = resp.StatusCode == http.StatusGone
@@ -180,9 +182,9 @@ func (c *Client) read(resp *http.Response, result *Result) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return resp.Body.Close()
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.config.MaxBody))
-	result.ResponseBody = cleanText(string(body), int(c.config.MaxBody))
-	result.Truncated = int64(len(body)) == c.config.MaxBody && resp.ContentLength != c.config.MaxBody
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	result.ResponseBody = cleanText(string(body), int(maxBody))
+	result.Truncated = int64(len(body)) == maxBody && resp.ContentLength != maxBody
 	if closeErr := resp.Body.Close(); err == nil && closeErr != nil && !result.Truncated {
 		err = closeErr
 	}

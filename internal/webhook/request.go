@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,16 +15,25 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Request is one attempt to deliver one message.
+// Request is one attempt to deliver one message, or one call of an API that has an address of its user's choice.
 type Request struct {
 	URL string
+	// Method is POST when empty. A request without a body names no content type.
+	Method string
 	// Header is the user's own. What CheckHeaders refuses is not sent.
 	Header http.Header
 	// MessageID is the id that is signed and told.
 	MessageID string
-	// Keys sign, one entry each, in this order. At least one.
+	// Keys sign, one entry each, in this order. At least one, unless the request is Unsigned.
 	Keys []Key
-	Body []byte
+	// Unsigned leaves out the signature, and the id when there is none: for receivers that hold no key of ours.
+	Unsigned bool
+	Body     []byte
+	// NoReplay fails the attempt when a kept connection dies under it, instead of sending again on another: for receivers
+	// that do not know repeats.
+	NoReplay bool
+	// MaxBody is how many bytes of the response body are read. 0 is the client's.
+	MaxBody int64
 	// Timeout is from connecting to the last body byte. 0 is the client's.
 	Timeout time.Duration
 	// AllowHTTP permits plain http to public addresses: the sandbox.
@@ -42,18 +52,13 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	if err != nil {
 		return nil, nil, err
 	}
-	// A dot would let one signed text stand for two messages: "a.1" at 2 is "a" at "1.2".
-	if r.MessageID == "" || strings.Contains(r.MessageID, ".") {
-		return nil, nil, errors.New("the message id must not be empty or hold a dot")
-	}
-	signatures, err := sign(r, at)
-	if err != nil {
-		return nil, nil, err
-	}
 	if err := checkSendable(r.Header); err != nil {
 		return nil, nil, err
 	}
-	ours := c.ownHeader(r, strconv.FormatInt(at.Unix(), 10), signatures)
+	ours, err := c.ownHeader(r, at)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := checkSendable(ours); err != nil {
 		return nil, nil, err
 	}
@@ -74,15 +79,23 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	for name, values := range ours {
 		sent[name], shown[name] = values, values
 	}
-	req, err = http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(r.Body))
+	method := cmp.Or(r.Method, http.MethodPost)
+	req, err = http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, nil, errors.New("the request cannot be made")
 	}
 	req.Header = sent
+	if r.NoReplay {
+		req.GetBody = nil
+	}
 	return req, shown, nil
 }
 
 func sign(r Request, at time.Time) (string, error) {
+	// A dot would let one signed text stand for two messages: "a.1" at 2 is "a" at "1.2".
+	if r.MessageID == "" || strings.Contains(r.MessageID, ".") {
+		return "", errors.New("the message id must not be empty or hold a dot")
+	}
 	if len(r.Keys) == 0 {
 		return "", errors.New("there is no key to sign with")
 	}
@@ -96,29 +109,36 @@ func sign(r Request, at time.Time) (string, error) {
 	return strings.Join(entries, " "), nil
 }
 
-func (c *Client) ownHeader(r Request, timestamp, signatures string) http.Header {
-	id, at, signature := []string{r.MessageID}, []string{timestamp}, []string{signatures}
-	header := http.Header{
-		headerContentType:   {"application/json"},
-		headerUserAgent:     {c.userAgent},
-		headerID:            id,
-		headerTimestamp:     at,
-		headerSignature:     signature,
-		headerSvixID:        id,
-		headerSvixTimestamp: at,
-		headerSvixSignature: signature,
-	}
-	for name, value := range map[string]string{
-		headerEventType: r.EventType, headerDeliveryID: r.DeliveryID, headerEnvironment: r.Environment,
-	} {
-		if value != "" {
-			header[name] = []string{value}
+// ownHeader is what Busbar says by itself, signed unless the request is not to be.
+func (c *Client) ownHeader(r Request, at time.Time) (http.Header, error) {
+	header := http.Header{headerUserAgent: {c.userAgent}}
+	set := func(value string, names ...string) {
+		for _, name := range names {
+			if value != "" {
+				header[name] = []string{value}
+			}
 		}
 	}
-	if r.Attempt > 0 {
-		header[headerAttempt] = []string{strconv.Itoa(r.Attempt)}
+	set(r.MessageID, headerID, headerSvixID)
+	set(r.EventType, headerEventType)
+	set(r.DeliveryID, headerDeliveryID)
+	set(r.Environment, headerEnvironment)
+	if len(r.Body) > 0 {
+		set("application/json", headerContentType)
 	}
-	return header
+	if r.Attempt > 0 {
+		set(strconv.Itoa(r.Attempt), headerAttempt)
+	}
+	if r.Unsigned {
+		return header, nil
+	}
+	signatures, err := sign(r, at)
+	if err != nil {
+		return nil, err
+	}
+	set(strconv.FormatInt(at.Unix(), 10), headerTimestamp, headerSvixTimestamp)
+	set(signatures, headerSignature, headerSvixSignature)
+	return header, nil
 }
 
 // checkSendable finds what the transport would refuse, so that it is not taken for a fault of the receiver.

@@ -62,7 +62,7 @@ type Result struct {
 	RequestHeader http.Header
 	// ResponseHeader holds at most 8 KiB of names and values; what comes later in the alphabet is left out.
 	ResponseHeader http.Header
-	// ResponseBody is at most ClientConfig.MaxBody bytes, bytes that are no text replaced.
+	// ResponseBody is at most MaxBody bytes, bytes that are no text replaced.
 	ResponseBody string
 	// Truncated says that the body reached the cap and was not known to end there.
 	Truncated bool
