@@ -1,0 +1,2 @@
+// Package driver has devices carry out commands: each kind of driver is a way to reach them, behind one small interface.
+package driver

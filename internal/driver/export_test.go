@@ -1,0 +1,4 @@
+package driver
+
+// What the tests of parsing ask for.
+var GatewayAnswer = gatewayAnswer
