@@ -39,7 +39,7 @@ type actionRow struct {
 	RunID          string `gorm:"column:run_id"`
 	Causation      string `gorm:"column:causation"`
 	CreatedAt      int64  `gorm:"column:created_at"`
-	UpdatedAt      int64  `gorm:"column:updated_at"`
+	UpdatedAt      int64  `gorm:"column:updated_at;autoUpdateTime:false"`
 	AcknowledgedAt int64  `gorm:"column:acknowledged_at"`
 	AcceptedAt     int64  `gorm:"column:accepted_at"`
 	CompletedAt    int64  `gorm:"column:completed_at"`

@@ -156,6 +156,27 @@ func TestUpdateEndpointKeepsIdentityAndAlignsKeys(t *testing.T) {
 	})
 }
 
+// gorm would write seconds of its own clock into a field of this name.
+func TestAChangedEndpointIsReadWithTheTimeOfItsChange(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		e := newEndpoint(s, busbar.Live)
+		mustCreate(t, s, e, newKey(s, "a", busbar.KeyHMAC))
+		s.clock.advance(time.Minute)
+		want, err := s.UpdateEndpoint(t.Context(), busbar.Live, e.ID, func(*busbar.Endpoint) error { return nil }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Endpoint(t.Context(), busbar.Live, e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || !got.UpdatedAt.Equal(s.clock.now()) {
+			t.Errorf("endpoint after a change (-answered +read):\n%s", diff)
+		}
+	})
+}
+
 func TestUpdateEndpointChangesNothingWhenItFails(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {

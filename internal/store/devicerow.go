@@ -27,7 +27,7 @@ type deviceRow struct {
 	Commands       string `gorm:"column:commands"`
 	Settings       string `gorm:"column:settings"`
 	CreatedAt      int64  `gorm:"column:created_at"`
-	UpdatedAt      int64  `gorm:"column:updated_at"`
+	UpdatedAt      int64  `gorm:"column:updated_at;autoUpdateTime:false"`
 }
 
 // TableName names the table for gorm.

@@ -24,7 +24,7 @@ type endpointRow struct {
 	DisabledReason string `gorm:"column:disabled_reason"`
 	DisabledAt     int64  `gorm:"column:disabled_at"`
 	CreatedAt      int64  `gorm:"column:created_at"`
-	UpdatedAt      int64  `gorm:"column:updated_at"`
+	UpdatedAt      int64  `gorm:"column:updated_at;autoUpdateTime:false"`
 }
 
 // TableName names the table for gorm.

@@ -48,7 +48,10 @@ type HistoryPoint struct {
 
 // historyRow is a reading with its position, for pages.
 type historyRow struct {
-	readingRow
+	ObservedAt int64  `gorm:"column:observed_at"`
+	Late       bool   `gorm:"column:late"`
+	State      string `gorm:"column:state"`
+	// ID tells readings of one moment apart.
 	ID string `gorm:"column:id"`
 }
 
@@ -66,7 +69,7 @@ func (s *Store) History(
 		has, key = "jsonb_exists(state::jsonb, ?)", "lpad(to_hex(received_at), 16, '0')"
 	}
 	inner := s.read.WithContext(ctx).Table("device_history").
-		Select("observed_at, received_at, late, state, "+key+" AS id").
+		Select("observed_at, late, state, "+key+" AS id").
 		Where("environment = ? AND device_id = ?", string(env), string(id)).Where(has, field)
 	inner = between(inner, "observed_at", since, until)
 	q := s.read.WithContext(ctx).Table("(?) AS points", inner)

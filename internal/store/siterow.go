@@ -14,7 +14,7 @@ type siteRow struct {
 	Longitude   *float64 `gorm:"column:longitude"`
 	Seq         int64    `gorm:"column:seq"`
 	CreatedAt   int64    `gorm:"column:created_at"`
-	UpdatedAt   int64    `gorm:"column:updated_at"`
+	UpdatedAt   int64    `gorm:"column:updated_at;autoUpdateTime:false"`
 }
 
 // TableName names the table for gorm.
