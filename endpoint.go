@@ -18,7 +18,9 @@ type Endpoint struct {
 	// Headers are the user's own, sent with each delivery. Their values are secret.
 	Headers       map[string]string
 	PayloadFormat PayloadFormat
-	MaxInFlight   int
+	// RateLimit is how many deliveries a second it gets; zero is no limit.
+	RateLimit   float64
+	MaxInFlight int
 	// Timeout bounds one attempt, connect to last body byte; zero is the server's default.
 	Timeout time.Duration
 	Signing Signing
@@ -26,8 +28,10 @@ type Endpoint struct {
 	// DisabledReason says why Enabled is false, in a few words.
 	DisabledReason string
 	DisabledAt     time.Time
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// Circuit is zero for an endpoint that never failed.
+	Circuit   Circuit
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Limits of endpoints.
@@ -35,6 +39,8 @@ const (
 	MaxEndpoints           = 500
 	DefaultMaxInFlight     = 16
 	MaxMaxInFlight         = 1000
+	MinRateLimit           = 0.01
+	MaxRateLimit           = 1000
 	MaxDeliveryTimeout     = 60 * time.Second
 	MinDeliveryTimeout     = 100 * time.Millisecond
 	MaxResponseBodyBytes   = 16 << 10
@@ -110,6 +116,11 @@ type SigningKey struct {
 	CreatedAt  time.Time
 	// ExpiresAt is when a rotated key stops signing; zero is never.
 	ExpiresAt time.Time
+}
+
+// Shut reports whether deliveries to the endpoint are parked: it is disabled, or its circuit is not closed.
+func (e *Endpoint) Shut() bool {
+	return !e.Enabled || e.Circuit.State == CircuitOpen || e.Circuit.State == CircuitHalfOpen
 }
 
 // Wants reports whether the endpoint subscribed to events of this type.

@@ -19,6 +19,8 @@ type Deliveries interface {
 	Claim(ctx context.Context, req store.ClaimRequest) (store.Claimable, error)
 	Unclaim(ctx context.Context, id busbar.DeliveryID, owner string) error
 	CloseDelivery(ctx context.Context, id busbar.DeliveryID, status busbar.DeliveryStatus, reason string) (bool, error)
+	// ParkShut parks a delivery if its endpoint takes none now and nobody but the owner is sending it.
+	ParkShut(ctx context.Context, env busbar.Environment, id busbar.DeliveryID, owner string, unsent bool) (bool, error)
 	PendingDeliveries(ctx context.Context, ref store.EventRef, after busbar.DeliveryID, limit int) ([]store.DeliveryRef, error)
 }
 
@@ -27,7 +29,29 @@ type Sources interface {
 	Delivery(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
 	Event(ctx context.Context, env busbar.Environment, id busbar.EventID) (busbar.Event, error)
 	Subscribers(ctx context.Context, env busbar.Environment) (*store.Subscribers, error)
-	DisableEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID, reason string) error
+	// DisableEndpoint makes an event of it unless it is to be quiet.
+	DisableEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID, reason string, quiet bool) error
+}
+
+// Circuits is what draining needs of the store.
+type Circuits interface {
+	Endpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (busbar.Endpoint, error)
+	TryCircuit(ctx context.Context, id busbar.EndpointID) (bool, error)
+	ShutAgain(ctx context.Context, id busbar.EndpointID) error
+	QueueUp(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
+	CloseCircuit(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (bool, error)
+	ParkWaiting(ctx context.Context, env busbar.Environment, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)
+	Parked(ctx context.Context, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)
+}
+
+// Director acts on workflows.
+type Director interface {
+	// StartDrain has the parked deliveries of an endpoint sent when it takes them again.
+	StartDrain(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
+	// Wake ends the wait of a delivery's activity, if it waits.
+	Wake(ctx context.Context, d busbar.Delivery) error
+	// Release gives a parked delivery back to its retry schedule.
+	Release(ctx context.Context, d busbar.Delivery) error
 }
 
 // Recorder puts a finished attempt on record; it returns when the record is committed.
@@ -61,6 +85,8 @@ type Config struct {
 	Prepared   Prepared
 	Observer   Observer
 	Purger     Purger
+	Circuits   Circuits
+	Director   Director
 	Gate       *webhook.Gate
 	Health     *webhook.Health
 	Schedule   webhook.Schedule
@@ -87,6 +113,7 @@ func New(cfg Config) (*Activities, error) {
 		"Deliveries": cfg.Deliveries == nil, "Sources": cfg.Sources == nil, "Recorder": cfg.Recorder == nil,
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
 		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
+		"Circuits": cfg.Circuits == nil, "Director": cfg.Director == nil,
 		"Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
 		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
 	} {

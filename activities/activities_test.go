@@ -71,6 +71,15 @@ func (uncounted) Attempt(busbar.Environment, string, time.Duration)  {}
 func (uncounted) FirstAttempt(time.Duration)                         {}
 func (uncounted) Delivery(busbar.Environment, busbar.DeliveryStatus) {}
 
+// director directs nothing.
+type director struct{}
+
+func (director) StartDrain(context.Context, busbar.Environment, busbar.EndpointID) error { return nil }
+
+func (director) Wake(context.Context, busbar.Delivery) error { return nil }
+
+func (director) Release(context.Context, busbar.Delivery) error { return nil }
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 6, 1, 10, 30, 0, 0, time.UTC), prepared: map[busbar.DeliveryID]intake.Shipment{}}
@@ -96,6 +105,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.acts, err = activities.New(activities.Config{
 		Deliveries: w.Store, Sources: w, Recorder: w, Sender: w, Prepared: w, Observer: uncounted{}, Purger: w.Store,
+		Circuits: w.Store, Director: director{},
 		Retention: 720 * time.Hour, Gate: gate, Health: health, Schedule: webhook.DefaultSchedule(),
 		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Now: now, Logger: logger,
 	})

@@ -30,21 +30,63 @@ func (a *Activities) attempt(ctx context.Context, c *claimed) (*store.Finished, 
 		// This process is going down. The attempt stays claimed, and is put on record as interrupted by the next.
 		return nil, fmt.Errorf("send: %s", result.Err)
 	}
+	f := a.follow(s.Delivery, result, c)
+	if err := a.record(ctx, f); err != nil {
+		return nil, err
+	}
 	if result.Disable {
-		reason := "the endpoint asked for it with the response header webhook-delivery: disable"
-		if result.StatusCode == http.StatusGone {
-			reason = "the endpoint answered 410 Gone"
-		}
-		if err := a.cfg.Sources.DisableEndpoint(ctx, s.Delivery.Environment, s.Delivery.EndpointID, reason); err != nil {
-			return nil, fmt.Errorf("disable endpoint: %w", err)
+		if err := a.disable(ctx, s.Delivery, result); err != nil {
+			return nil, err
 		}
 	}
-	f := a.follow(s.Delivery, result, c.attempt, c.manual)
-	if err := a.record(ctx, f); err != nil {
+	if f.Opened {
+		if err := a.cfg.Director.StartDrain(ctx, s.Delivery.Environment, s.Delivery.EndpointID); err != nil {
+			// The circuit is on record; the reconciler starts it.
+			a.cfg.Logger.WarnContext(ctx, "could not start draining", "endpoint_id", s.Delivery.EndpointID, "error", err)
+		}
+	}
+	if err := a.parkPending(ctx, c, f); err != nil {
 		return nil, err
 	}
 	a.tell(ctx, s, f)
 	return f, nil
+}
+
+// disable does what the receiver has asked for.
+func (a *Activities) disable(ctx context.Context, d busbar.Delivery, r webhook.Result) error {
+	reason := "the endpoint asked for it with the response header webhook-delivery: disable"
+	if r.StatusCode == http.StatusGone {
+		reason = "the endpoint answered 410 Gone"
+	}
+	err := a.cfg.Sources.DisableEndpoint(ctx, d.Environment, d.EndpointID, reason, busbar.Operational(d.EventType))
+	if err != nil {
+		return fmt.Errorf("disable endpoint: %w", err)
+	}
+	return nil
+}
+
+// parkPending parks a delivery whose attempt has failed while its endpoint takes none, so that it does not wait in a
+// workflow.
+func (a *Activities) parkPending(ctx context.Context, c *claimed, f *store.Finished) error {
+	if f.Status != busbar.DeliveryPending {
+		return nil
+	}
+	d := c.Delivery
+	subs, err := a.cfg.Sources.Subscribers(ctx, d.Environment)
+	if err != nil {
+		return fmt.Errorf("read endpoint: %w", err)
+	}
+	if sub, ok := subs.Get(d.EndpointID); !ok || !sub.Shut() {
+		return nil
+	}
+	parked, err := a.cfg.Deliveries.ParkShut(ctx, d.Environment, d.ID, c.owner, false)
+	if err != nil {
+		return err
+	}
+	if parked {
+		f.Status = busbar.DeliveryParked
+	}
+	return nil
 }
 
 // A database that is away for a moment is waited for, because an attempt that is not on record is made again.
@@ -107,32 +149,38 @@ func (a *Activities) timeout(sub *store.Subscriber) time.Duration {
 }
 
 // follow decides what an attempt makes of its delivery.
-func (a *Activities) follow(d busbar.Delivery, r webhook.Result, number int, manual bool) *store.Finished {
-	f := &store.Finished{Step: d.Step, Attempt: busbar.Attempt{
-		DeliveryID: d.ID, Number: number, At: r.At, Duration: r.Duration, Timing: busbar.Timing(r.Timing),
+func (a *Activities) follow(d busbar.Delivery, r webhook.Result, c *claimed) *store.Finished {
+	f := &store.Finished{Step: d.Step, NextAttemptAt: d.NextAttemptAt, Job: c.job, Attempt: busbar.Attempt{
+		DeliveryID: d.ID, Number: c.attempt, At: r.At, Duration: r.Duration, Timing: busbar.Timing(r.Timing),
 		StatusCode: r.StatusCode, ErrorClass: string(r.Class), Error: r.Err,
 		RequestHeaders: r.RequestHeader, ResponseHeaders: r.ResponseHeader,
 		ResponseBody: r.ResponseBody, Truncated: r.Truncated,
 	}}
 	switch {
 	case r.OK():
-		f.Status = busbar.DeliveryDelivered
+		f.Status, f.NextAttemptAt = busbar.DeliveryDelivered, time.Time{}
 	case d.Single, r.Abort:
-		f.Status = busbar.DeliveryFailed
+		f.Status, f.NextAttemptAt = busbar.DeliveryFailed, time.Time{}
+	case d.Status != busbar.DeliveryPending:
+		// What was parked, or has ended before, is as it was; draining decides whether the schedule goes on.
+		f.Status = d.Status
 	case r.Disable:
-		f.Status = busbar.DeliveryParked
-	case manual:
+		// It is parked as soon as the endpoint is disabled.
+		f.Status, f.NextAttemptAt = busbar.DeliveryPending, a.cfg.Now()
+	case c.manual:
 		// The schedule goes on where it was.
-		f.Status, f.NextAttemptAt = busbar.DeliveryPending, d.NextAttemptAt
+		f.Status = busbar.DeliveryPending
 	default:
 		wait, ok := a.cfg.Schedule.Wait(d.Step, r.RetryAfter, a.cfg.Jitter, a.cfg.Random())
 		if !ok {
-			f.Status = busbar.DeliveryFailed
+			f.Status, f.NextAttemptAt, f.Exhausted = busbar.DeliveryFailed, time.Time{}, true
 			break
 		}
 		f.Status, f.Step, f.NextAttemptAt = busbar.DeliveryPending, d.Step+1, a.cfg.Now().Add(wait)
 	}
-	f.Attempt.NextAttemptAt = f.NextAttemptAt
+	if f.Status == busbar.DeliveryPending {
+		f.Attempt.NextAttemptAt = f.NextAttemptAt
+	}
 	return f
 }
 

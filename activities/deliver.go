@@ -39,13 +39,17 @@ const (
 func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	stop := beat(ctx)
 	defer stop()
+	info := activity.GetInfo(ctx)
+	owner := info.WorkflowExecution.ID + "/" + info.ActivityID
+	if parked, err := a.parkShut(ctx, t, owner); err != nil || parked {
+		return OutcomeParked, err
+	}
 	release, ok := a.permit(ctx, t, deliverPermit, nil)
 	if !ok {
 		return "", again(ErrorBusy, "as many attempts as the endpoint allows are under way", a.busyWait(ctx))
 	}
 	defer release()
-	info := activity.GetInfo(ctx)
-	outcome, c, err := a.claim(ctx, t, claimant{name: info.WorkflowExecution.ID + "/" + info.ActivityID})
+	outcome, c, err := a.claim(ctx, t, claimant{name: owner})
 	if err != nil || c == nil {
 		return outcome, err
 	}
@@ -59,19 +63,43 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	return "", again(ErrorAttemptFailed, describe(f.Attempt.Number, f.Attempt.Error, f.NextAttemptAt), f.NextAttemptAt.Sub(a.cfg.Now()))
 }
 
+// parkShut parks a delivery before it takes a place in the line of an endpoint that takes none now.
+func (a *Activities) parkShut(ctx context.Context, t Target, owner string) (bool, error) {
+	subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment)
+	if err != nil {
+		return false, fmt.Errorf("read endpoint: %w", err)
+	}
+	if sub, ok := subs.Get(t.EndpointID); !ok || !sub.Shut() {
+		return false, nil
+	}
+	parked, err := a.cfg.Deliveries.ParkShut(ctx, t.Environment, t.DeliveryID, owner, false)
+	if parked {
+		a.cfg.Observer.Delivery(t.Environment, busbar.DeliveryParked)
+	}
+	return parked, err
+}
+
 // claimed is a shipment that may be sent.
 type claimed struct {
 	intake.Shipment
 	owner   string
 	attempt int
 	manual  bool
+	// job, if set, has it sent.
+	job busbar.JobID
 }
 
 // claimant is who claims. It is unsent when it has claimed before and sent nothing.
 type claimant struct {
 	name   string
 	unsent bool
+	// also are the states beside pending in which it sends.
+	also []busbar.DeliveryStatus
+	job  busbar.JobID
 }
+
+// drains reports whether the claimant may send to an endpoint that is shut: it is draining it.
+func (c claimant) drains() bool { return len(c.also) > 0 }
 
 // claim takes the right to send. It gives a shipment, or an outcome when there is nothing to send, or an error that
 // asks to come again.
@@ -82,7 +110,7 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 			lasts = a.timeout(sub) + ClaimMargin
 		}
 	}
-	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent})
+	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent, Also: by.also})
 	if err != nil {
 		if busbar.CodeOf(err) == busbar.CodeNotFound {
 			// Its retention is over.
@@ -104,32 +132,51 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 	if err != nil {
 		return "", nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, t.DeliveryID, by.name))
 	}
-	if outcome, closed, err := a.closeUnwanted(ctx, s, by.name); err != nil || closed {
+	if outcome, closed, err := a.closeUnwanted(ctx, s, by); err != nil || closed {
 		return outcome, nil, err
 	}
-	return "", &claimed{s, by.name, c.Attempt, c.Manual}, nil
+	return "", &claimed{s, by.name, c.Attempt, c.Manual, by.job}, nil
 }
 
-// closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint is disabled.
-func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment, owner string) (Outcome, bool, error) {
-	var status busbar.DeliveryStatus
-	var reason string
+// closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint takes none now.
+func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment, by claimant) (Outcome, bool, error) {
+	d := s.Delivery
 	switch {
 	case s.Subscriber == nil:
-		status, reason = busbar.DeliveryCancelled, errGone.Error()
-	case !s.Subscriber.Enabled && !s.Delivery.Single:
-		status, reason = busbar.DeliveryParked, s.Delivery.LastError
-	default:
+		if err := a.cfg.Deliveries.Unclaim(ctx, d.ID, by.name); err != nil {
+			return "", false, err
+		}
+		if _, err := a.cfg.Deliveries.CloseDelivery(ctx, d.ID, busbar.DeliveryCancelled, errGone.Error()); err != nil {
+			return "", false, fmt.Errorf("close delivery: %w", err)
+		}
+		a.cfg.Observer.Delivery(d.Environment, busbar.DeliveryCancelled)
+		return OutcomeCancelled, true, nil
+	case d.Single || goesThrough(s.Subscriber, d) || s.Subscriber.Enabled && by.drains():
 		return "", false, nil
+	case d.Status != busbar.DeliveryPending:
+		// The endpoint was disabled in the middle of draining it.
+		return Outcome(d.Status), true, a.cfg.Deliveries.Unclaim(ctx, d.ID, by.name)
 	}
-	if err := a.cfg.Deliveries.Unclaim(ctx, s.Delivery.ID, owner); err != nil {
+	parked, err := a.cfg.Deliveries.ParkShut(ctx, d.Environment, d.ID, by.name, true)
+	if err != nil || !parked {
+		// When it is not parked, the endpoint takes it after all: what is known here may be a moment old.
 		return "", false, err
 	}
-	if _, err := a.cfg.Deliveries.CloseDelivery(ctx, s.Delivery.ID, status, reason); err != nil {
-		return "", false, fmt.Errorf("close delivery: %w", err)
+	a.cfg.Observer.Delivery(d.Environment, busbar.DeliveryParked)
+	return OutcomeParked, true, nil
+}
+
+// goesThrough reports whether a delivery is sent and not parked. What a person wants tried now goes through an open
+// circuit, what was tried before through a half-open one.
+func goesThrough(sub *store.Subscriber, d busbar.Delivery) bool {
+	switch {
+	case !sub.Enabled:
+		return false
+	case !sub.Shut() || d.RetryNow:
+		return true
+	default:
+		return sub.Circuit.State == busbar.CircuitHalfOpen && d.Attempts > 0
 	}
-	a.cfg.Observer.Delivery(s.Delivery.Environment, status)
-	return Outcome(status), true, nil
 }
 
 // again asks Temporal to run the activity once more, after a wait.
@@ -137,6 +184,12 @@ func again(kind, message string, wait time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{
 		NextRetryDelay: max(wait, time.Millisecond),
 	})
+}
+
+// comesAgain reports whether an error only asks to run the activity once more.
+func comesAgain(err error) bool {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && (e.Type() == ErrorBusy || e.Type() == ErrorNotDue)
 }
 
 func describe(attempts int, reason string, next time.Time) string {

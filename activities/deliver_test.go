@@ -35,7 +35,7 @@ func TestADisabledEndpointIsNoAttempt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	target := w.accept(t)
-	if err := w.DisableEndpoint(t.Context(), target.Environment, target.EndpointID, "by request"); err != nil {
+	if err := w.DisableEndpoint(t.Context(), target.Environment, target.EndpointID, "by request", false); err != nil {
 		t.Fatal(err)
 	}
 	w.unclaim(t, target)

@@ -33,7 +33,7 @@ func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
 		return leave(OutcomeBusy)
 	}
 	defer release()
-	c := &claimed{s, intake.FirstOwner, 1, false}
+	c := &claimed{Shipment: s, owner: intake.FirstOwner, attempt: 1}
 	if !prepared || !a.cfg.Now().Before(s.Until) {
 		var outcome Outcome
 		var err error

@@ -163,6 +163,12 @@ func (c *cluster) start(ctx context.Context, s intake.Start) error {
 	return c.store.Finish(ctx, done)
 }
 
+// ProbeNow notes that an endpoint is to be tried.
+func (c *cluster) ProbeNow(_ context.Context, _ busbar.Environment, id busbar.EndpointID) error {
+	c.note("probe %s", id)
+	return nil
+}
+
 func (c *cluster) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

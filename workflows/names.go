@@ -24,7 +24,11 @@ const (
 	ProcessEventName = "ProcessEvent"
 	RedeliverName    = "Redeliver"
 	PurgeName        = "Purge"
+	DrainName        = "DrainEndpoint"
 )
+
+// WakeSignal tells a waiting workflow that there may be something to do.
+const WakeSignal = "wake"
 
 // PurgeScheduleID names the schedule that runs Purge.
 const PurgeScheduleID = "busbar-purge"
@@ -34,10 +38,16 @@ func RedeliverID(env busbar.Environment, id busbar.DeliveryID) string {
 	return "redeliver-" + string(env) + "-" + string(id)
 }
 
+// DrainID is the id of the workflow that sends what is parked for an endpoint.
+func DrainID(env busbar.Environment, id busbar.EndpointID) string {
+	return "drain-" + string(env) + "-" + string(id)
+}
+
 // Register makes the workflows and activities known to a worker.
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(ProcessEvent, workflow.RegisterOptions{Name: ProcessEventName})
 	r.RegisterWorkflowWithOptions(Redeliver, workflow.RegisterOptions{Name: RedeliverName})
 	r.RegisterWorkflowWithOptions(Purge, workflow.RegisterOptions{Name: PurgeName})
+	r.RegisterWorkflowWithOptions(DrainEndpoint, workflow.RegisterOptions{Name: DrainName})
 	r.RegisterActivity(a)
 }

@@ -185,7 +185,7 @@ func TestAnEndpointThatIsGoneOrDisabledGetsNothing(t *testing.T) {
 			return w.store.DeleteEndpoint(w.t.Context(), busbar.Sandbox, id)
 		}, workflows.ProcessEventResult{Cancelled: 1}},
 		"disabled": {func(w *world, id busbar.EndpointID) error {
-			return w.store.DisableEndpoint(w.t.Context(), busbar.Sandbox, id, "by hand")
+			return w.store.DisableEndpoint(w.t.Context(), busbar.Sandbox, id, "by hand", false)
 		}, workflows.ProcessEventResult{Parked: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,35 @@ type world struct {
 	mu   sync.Mutex
 	sent []webhook.Request
 	at   []time.Time
+	// woken, drained and released are what the director was asked for.
+	woken    []busbar.DeliveryID
+	drained  []busbar.EndpointID
+	released []busbar.Delivery
+}
+
+// StartDrain notes that an endpoint is to be drained.
+func (w *world) StartDrain(_ context.Context, _ busbar.Environment, id busbar.EndpointID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drained = append(w.drained, id)
+	return nil
+}
+
+// Wake notes whose wait is to end.
+func (w *world) Wake(_ context.Context, d busbar.Delivery) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.woken = append(w.woken, d.ID)
+	return nil
+}
+
+// Release gives a delivery back without a workflow that goes on with it.
+func (w *world) Release(ctx context.Context, d busbar.Delivery) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.released = append(w.released, d)
+	_, err := w.store.Release(ctx, d)
+	return err
 }
 
 // Send makes the world the sender of the activities.
@@ -110,7 +139,7 @@ func newWorld(t *testing.T, schedule string) *world {
 	health, err := webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
-		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Retention: 720 * time.Hour,
+		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Director: w, Retention: 720 * time.Hour,
 		Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})

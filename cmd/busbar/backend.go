@@ -49,8 +49,8 @@ type backend struct {
 	metrics    *metrics.Metrics
 	readiness  *readiness
 
-	cancel     context.CancelFunc
-	background sync.WaitGroup
+	cancel, endAnnouncing context.CancelFunc
+	background            sync.WaitGroup
 }
 
 // Sizes of one process. Each slot is memory; two cores are busy long before they are all taken.
@@ -94,6 +94,7 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	if err != nil {
 		return nil, err
 	}
+	cfg.store.SetCare(store.CarePolicy{DisableAfter: cfg.delivery.DisableAfter, TellAfter: schedule.Total()})
 	eager := cfg.worker
 	b.dispatcher = dispatch.New(cfg.client, cfg.namespace, cfg.store, eager)
 	b.starter = intake.NewStarter(intake.StarterConfig{
@@ -146,7 +147,7 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	}
 	acts, err := activities.New(activities.Config{
 		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.sender, Prepared: handoff,
-		Observer: b.metrics, Purger: b.cfg.store, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
 		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
 	})
 	if err != nil {
@@ -180,11 +181,18 @@ func (b *backend) startBackground(ctx context.Context) {
 	b.background.Go(func() { reconciler.Run(ctx) })
 	watch := intake.NewWatch(b.intake, b.cfg.store, b.cfg.logger)
 	b.background.Go(func() { watch.Run(ctx) })
+	announcer := intake.NewAnnouncer(b.intake, b.cfg.store, b.cfg.logger)
+	announcing, end := context.WithCancel(ctx)
+	b.endAnnouncing = end
+	b.background.Go(func() { announcer.Run(announcing) })
 }
 
 // Close ends everything in the order in which work flows, so that what was begun can finish. The HTTP surface must be
 // closed before.
 func (b *backend) Close() {
+	if b.endAnnouncing != nil {
+		b.endAnnouncing()
+	}
 	if b.intake != nil {
 		b.intake.Close()
 	}

@@ -29,6 +29,7 @@ type deliveryFlags struct {
 	RetryJitter     float64       `name:"retry-jitter" env:"BUSBAR_RETRY_JITTER" default:"0.2" help:"Spread of the waits: 0.2 is ±20 %; 0 turns it off."`
 	DeliveryTimeout time.Duration `name:"delivery-timeout" env:"BUSBAR_DELIVERY_TIMEOUT" default:"15s" help:"Time for one attempt, connect to last body byte; at most 60s."`
 	Retention       time.Duration `env:"BUSBAR_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept."`
+	DisableAfter    time.Duration `name:"disable-after" env:"BUSBAR_DISABLE_AFTER" default:"120h" help:"An endpoint that has failed for so long without a success is disabled."`
 }
 
 // minRetention leaves every delivery time to come to its end and clients time to look.
@@ -118,6 +119,9 @@ func (f deliveryFlags) schedule() (webhook.Schedule, error) {
 	}
 	if f.Retention < minRetention {
 		return s, fmt.Errorf("--retention: %s is shorter than %s", f.Retention, minRetention)
+	}
+	if f.DisableAfter <= 0 {
+		return s, fmt.Errorf("--disable-after: %s is not above zero", f.DisableAfter)
 	}
 	return s, nil
 }

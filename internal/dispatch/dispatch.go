@@ -139,6 +139,12 @@ func (d *Dispatcher) Cancel(ctx context.Context, env busbar.Environment, id busb
 	return delivery, nil
 }
 
+// Wake ends the wait of a delivery's activity, if it waits.
+func (d *Dispatcher) Wake(ctx context.Context, delivery busbar.Delivery) error {
+	_, err := d.wake(ctx, delivery)
+	return err
+}
+
 // wake ends the wait of a delivery's activity. It is reset rather than run beside itself. It reports false when no
 // activity waits: it is on its way to be, or its workflow is gone.
 func (d *Dispatcher) wake(ctx context.Context, delivery busbar.Delivery) (bool, error) {

@@ -62,13 +62,17 @@ func (r *Reconciler) Run(ctx context.Context) {
 	}
 }
 
-// Round looks at up to 2,000 overdue deliveries, and goes on from there the next time. Deliveries that a person wanted
+// Round looks at up to 2,000 overdue deliveries, and goes on from there the next time. What is parked is seen to be
+// drained. Deliveries that a person wanted
 // tried while Temporal could not be reached are hurried now, and those whose endpoint is gone are cancelled.
 func (r *Reconciler) Round(ctx context.Context) error {
 	if err := r.dispatcher.store.CancelOrphans(ctx); err != nil {
 		return err
 	}
 	var failed failures
+	if err := r.drainAll(ctx, &failed); err != nil {
+		return err
+	}
 	for seen := 0; seen < reconcileMost; {
 		overdue, position, err := r.dispatcher.store.Overdue(ctx, r.now().Add(-overdueAfter), r.position, reconcilePage)
 		if err != nil {

@@ -33,11 +33,11 @@ func settle(e busbar.Event, env busbar.Environment, now time.Time) busbar.Event 
 }
 
 // route decides which endpoints get an event. It is pure: the same event and subscribers give the same deliveries,
-// but for their ids.
-func route(e *busbar.Event, subs []*store.Subscriber) []busbar.Delivery {
+// but for their ids. The endpoint that an event is about does not get it.
+func route(e *busbar.Event, subs []*store.Subscriber, about busbar.EndpointID) []busbar.Delivery {
 	var deliveries []busbar.Delivery
 	for _, sub := range subs {
-		if sub.Wants(e.Type) {
+		if sub.ID != about && sub.Wants(e.Type) {
 			deliveries = append(deliveries, newDelivery(e, sub))
 		}
 	}
@@ -49,7 +49,7 @@ func newDelivery(e *busbar.Event, sub *store.Subscriber) busbar.Delivery {
 		ID: busbar.NewDeliveryID(), Environment: e.Environment, EventID: e.ID, EventType: e.Type, EndpointID: sub.ID,
 		Status: busbar.DeliveryPending, NextAttemptAt: e.ReceivedAt, WorkflowID: e.WorkflowID(), CreatedAt: e.ReceivedAt,
 	}
-	if !sub.Enabled {
+	if sub.Shut() {
 		d.Status = busbar.DeliveryParked
 	}
 	return d

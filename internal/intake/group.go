@@ -276,7 +276,7 @@ func (g *group) one(u *unit, e *busbar.Event) *busbar.Error {
 			return err
 		}
 		g.place(e)
-		g.take(u, store.Accepted{Event: *e, Deliveries: route(e, u.subs.All)})
+		g.take(u, store.Accepted{Event: *e, Deliveries: route(e, u.subs.All, u.about)})
 		return nil
 	}
 	sub, ok := u.subs.Get(u.only)
@@ -352,7 +352,7 @@ func (g *group) acceptEmitted() error {
 		if taken != nil {
 			taken[ref] = store.ContentHash{}
 		}
-		g.take(m.unit, store.Accepted{Event: m.event, Deliveries: route(&m.event, m.unit.subs.All)})
+		g.take(m.unit, store.Accepted{Event: m.event, Deliveries: route(&m.event, m.unit.subs.All, m.unit.about)})
 		m.unit.emitted = append(m.unit.emitted, m.event)
 	}
 	return nil
@@ -372,7 +372,7 @@ func (g *group) claim(a *store.Accepted, subs *store.Subscribers) {
 	}
 	for _, d := range a.Deliveries {
 		sub, ok := subs.Get(d.EndpointID)
-		if !ok || d.Status != busbar.DeliveryPending || !g.in.cfg.Quick(d.EndpointID) {
+		if !ok || d.Status != busbar.DeliveryPending || !g.in.quick(sub) {
 			continue
 		}
 		s := Shipment{Delivery: d, Event: a.Event, Subscriber: sub, Until: g.now.Add(store.StartClaim)}

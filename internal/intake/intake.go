@@ -165,6 +165,11 @@ func (in *Intake) do(ctx context.Context, env busbar.Environment, t task) error 
 	return in.offer(ctx, &unit{env: env, task: t})
 }
 
+// quick reports whether the first attempt at an endpoint may ride on the event's own task.
+func (in *Intake) quick(sub *store.Subscriber) bool {
+	return sub.RateLimit == 0 && in.cfg.Quick(sub.ID)
+}
+
 // start hands an accepted event to the starter. When there is no room it stays in the table for the sweeper.
 func (in *Intake) start(ctx context.Context, a *store.Accepted, subs *store.Subscribers) {
 	refs := make([]Ref, 0, len(a.Deliveries))
@@ -174,9 +179,9 @@ func (in *Intake) start(ctx context.Context, a *store.Accepted, subs *store.Subs
 		}
 		// What was claimed for the quick way must go there: its claim would keep the other way waiting.
 		_, claimed := a.Claimed[d.ID]
-		ref := Ref{DeliveryID: d.ID, EndpointID: d.EndpointID, Quick: claimed || in.cfg.Quick(d.EndpointID)}
+		ref := Ref{DeliveryID: d.ID, EndpointID: d.EndpointID, Quick: claimed}
 		if sub, ok := subs.Get(d.EndpointID); ok {
-			ref.Host = host(sub.URL)
+			ref.Host, ref.Quick = host(sub.URL), claimed || in.quick(sub)
 		}
 		refs = append(refs, ref)
 	}

@@ -15,6 +15,8 @@ type unit struct {
 	candidates []Candidate
 	// only, if set, is the one endpoint that gets the event, in one attempt without a schedule.
 	only busbar.EndpointID
+	// about, if set, is the endpoint that its events are about, which does not get them.
+	about busbar.EndpointID
 	// task is what is decided instead of offered events; nil when there is none.
 	task task
 

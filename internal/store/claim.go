@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -57,6 +58,8 @@ type ClaimRequest struct {
 	For time.Duration
 	// Unsent: the owner has the right already and knows that nothing was sent with it.
 	Unsent bool
+	// Also are the states, beside pending, of which the delivery may be sent, whatever its schedule says.
+	Also []busbar.DeliveryStatus
 }
 
 // interruptedError is what an attempt without a result has on record.
@@ -86,13 +89,13 @@ func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
 	now := s.now()
 	c := Claimable{Delivery: d}
 	switch {
-	case d.Status != busbar.DeliveryPending:
+	case d.Status != busbar.DeliveryPending && !slices.Contains(req.Also, d.Status):
 		c.Outcome = ClaimClosed
 		return c, s.recordCut(tx, &row, req)
 	case row.ClaimOwner != "" && row.ClaimOwner != req.Owner && micros(now) < row.ClaimUntil:
 		c.Outcome, c.Wait = ClaimHeld, fromMicros(row.ClaimUntil).Sub(now)
 		return c, nil
-	case !d.RetryNow && now.Before(d.NextAttemptAt):
+	case d.Status == busbar.DeliveryPending && !d.RetryNow && now.Before(d.NextAttemptAt):
 		c.Outcome, c.Wait = ClaimNotDue, d.NextAttemptAt.Sub(now)
 		return c, nil
 	}

@@ -91,7 +91,7 @@ func TestEndpointSavesReachOtherProcessesAtOnce(t *testing.T) {
 		if !ok || secrets(sub.Keys) != "whsec_a" || sub.Headers["X-Token"] != "hush" {
 			t.Fatalf("other process sees %+v, want the new endpoint with its key and header", sub)
 		}
-		if err := s.DisableEndpoint(t.Context(), busbar.Sandbox, e.ID, "410"); err != nil {
+		if err := s.DisableEndpoint(t.Context(), busbar.Sandbox, e.ID, "410", false); err != nil {
 			t.Fatal(err)
 		}
 		if sub, _ := mustSubscribers(t, other, busbar.Sandbox).Get(e.ID); sub.Enabled || sub.DisabledReason != "410" {
@@ -336,7 +336,7 @@ func TestDeletingAnEndpointCancelsItsOpenDeliveries(t *testing.T) {
 			t.Errorf("deliveries by status (-want +got):\n%s", diff)
 		}
 		wantCode(t, s.DeleteEndpoint(t.Context(), busbar.Live, gone.ID), busbar.CodeNotFound)
-		if err := s.DisableEndpoint(t.Context(), busbar.Live, gone.ID, "late"); err != nil {
+		if err := s.DisableEndpoint(t.Context(), busbar.Live, gone.ID, "late", false); err != nil {
 			t.Errorf("disabling what is gone: %v", err)
 		}
 	})

@@ -11,7 +11,6 @@ import (
 	"gorm.io/gorm/clause"
 
 	"busbar"
-	"busbar/migrations"
 )
 
 // DecisionTx is a transaction that accepts events. It sees every save that was committed before it began to decide,
@@ -24,12 +23,9 @@ type DecisionTx struct {
 // Decide runs a deciding transaction for these environments.
 func (s *Store) Decide(ctx context.Context, envs []busbar.Environment, decide func(tx *DecisionTx) error) error {
 	return s.write(ctx, s.durable, func(db *gorm.DB) error {
-		if s.dialect == migrations.Postgres {
-			for _, env := range slices.Sorted(slices.Values(envs)) {
-				err := db.Exec("SELECT pg_advisory_xact_lock_shared(?, ?)", decisionLock, environmentLock(env)).Error
-				if err != nil {
-					return fmt.Errorf("wait for saves: %w", err)
-				}
+		for _, env := range slices.Sorted(slices.Values(envs)) {
+			if err := s.shareDecisions(db, env); err != nil {
+				return err
 			}
 		}
 		return decide(&DecisionTx{store: s, db: db})
@@ -168,6 +164,7 @@ func (t *DecisionTx) Insert(accepted []Accepted) error {
 		events = append(events, row)
 		for j := range a.Deliveries {
 			d := newDeliveryRow(&a.Deliveries[j])
+			d.EventAt = row.Timestamp
 			if c, ok := a.Claimed[a.Deliveries[j].ID]; ok {
 				d.ClaimOwner, d.ClaimUntil, d.ClaimAttempt = c.Owner, micros(c.Until), c.Attempt
 			}

@@ -29,6 +29,11 @@ type deliveryRow struct {
 	ClaimAttempt   int    `gorm:"column:claim_attempt"`
 	CreatedAt      int64  `gorm:"column:created_at"`
 	CompletedAt    int64  `gorm:"column:completed_at"`
+	// EventAt is when the event happened, by its producer's clock.
+	EventAt  int64  `gorm:"column:event_at"`
+	RateSlot int64  `gorm:"column:rate_slot"`
+	ResentBy string `gorm:"column:resent_by"`
+	KeptFor  string `gorm:"column:kept_for"`
 }
 
 // TableName names the table for gorm.

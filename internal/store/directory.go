@@ -108,6 +108,9 @@ func (s *Store) loadSubscribers(db *gorm.DB, env busbar.Environment) (*Subscribe
 		subs.All = append(subs.All, sub)
 		subs.byID[e.ID] = sub
 	}
+	if err := s.loadCircuits(db, env, subs); err != nil {
+		return nil, err
+	}
 	var keys []signingKeyRow
 	// signing_keys_by_endpoint
 	err := db.Where("endpoint_id IN (SELECT id FROM endpoints WHERE environment = ?)", string(env)).
@@ -125,6 +128,26 @@ func (s *Store) loadSubscribers(db *gorm.DB, env busbar.Environment) (*Subscribe
 		}
 	}
 	return subs, nil
+}
+
+// loadCircuits reads the circuits that are not closed. Of these only the state is kept up to date.
+func (s *Store) loadCircuits(db *gorm.DB, env busbar.Environment, subs *Subscribers) error {
+	var rows []healthRow
+	// A scan: at most a row for each endpoint that has ever failed.
+	if err := db.Where("environment = ? AND circuit <> 'closed'", string(env)).Find(&rows).Error; err != nil {
+		return fmt.Errorf("read circuits: %w", err)
+	}
+	for i := range rows {
+		sub, ok := subs.byID[busbar.EndpointID(rows[i].EndpointID)]
+		if !ok {
+			continue
+		}
+		var err error
+		if sub.Circuit, err = rows[i].circuit(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saveEndpoints runs a transaction that changes endpoints of an environment. It waits for decisions that are under way

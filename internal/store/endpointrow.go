@@ -10,21 +10,22 @@ import (
 
 // endpointRow is a row of endpoints.
 type endpointRow struct {
-	ID             string `gorm:"column:id;primaryKey"`
-	Environment    string `gorm:"column:environment"`
-	URL            string `gorm:"column:url"`
-	Description    string `gorm:"column:description"`
-	EventTypes     string `gorm:"column:event_types"`
-	Headers        []byte `gorm:"column:headers"`
-	PayloadFormat  string `gorm:"column:payload_format"`
-	MaxInFlight    int    `gorm:"column:max_in_flight"`
-	Timeout        int64  `gorm:"column:timeout"`
-	Signing        string `gorm:"column:signing"`
-	Enabled        bool   `gorm:"column:enabled"`
-	DisabledReason string `gorm:"column:disabled_reason"`
-	DisabledAt     int64  `gorm:"column:disabled_at"`
-	CreatedAt      int64  `gorm:"column:created_at"`
-	UpdatedAt      int64  `gorm:"column:updated_at;autoUpdateTime:false"`
+	ID             string  `gorm:"column:id;primaryKey"`
+	Environment    string  `gorm:"column:environment"`
+	URL            string  `gorm:"column:url"`
+	Description    string  `gorm:"column:description"`
+	EventTypes     string  `gorm:"column:event_types"`
+	Headers        []byte  `gorm:"column:headers"`
+	PayloadFormat  string  `gorm:"column:payload_format"`
+	RateLimit      float64 `gorm:"column:rate_limit"`
+	MaxInFlight    int     `gorm:"column:max_in_flight"`
+	Timeout        int64   `gorm:"column:timeout"`
+	Signing        string  `gorm:"column:signing"`
+	Enabled        bool    `gorm:"column:enabled"`
+	DisabledReason string  `gorm:"column:disabled_reason"`
+	DisabledAt     int64   `gorm:"column:disabled_at"`
+	CreatedAt      int64   `gorm:"column:created_at"`
+	UpdatedAt      int64   `gorm:"column:updated_at;autoUpdateTime:false"`
 }
 
 // TableName names the table for gorm.
@@ -41,7 +42,7 @@ func (s *Store) newEndpointRow(e *busbar.Endpoint) (endpointRow, error) {
 	}
 	row := endpointRow{
 		ID: string(e.ID), Environment: string(e.Environment), URL: e.URL, Description: e.Description,
-		EventTypes: string(types), PayloadFormat: string(e.PayloadFormat), MaxInFlight: e.MaxInFlight,
+		EventTypes: string(types), PayloadFormat: string(e.PayloadFormat), RateLimit: e.RateLimit, MaxInFlight: e.MaxInFlight,
 		Timeout: e.Timeout.Microseconds(), Signing: string(e.Signing), Enabled: e.Enabled,
 		DisabledReason: e.DisabledReason, DisabledAt: micros(e.DisabledAt),
 		CreatedAt: micros(e.CreatedAt), UpdatedAt: micros(e.UpdatedAt),
@@ -62,7 +63,7 @@ func (s *Store) newEndpointRow(e *busbar.Endpoint) (endpointRow, error) {
 func (s *Store) endpoint(r *endpointRow) (busbar.Endpoint, error) {
 	e := busbar.Endpoint{
 		ID: busbar.EndpointID(r.ID), Environment: busbar.Environment(r.Environment), URL: r.URL, Description: r.Description,
-		PayloadFormat: busbar.PayloadFormat(r.PayloadFormat), MaxInFlight: r.MaxInFlight,
+		PayloadFormat: busbar.PayloadFormat(r.PayloadFormat), RateLimit: r.RateLimit, MaxInFlight: r.MaxInFlight,
 		Timeout: time.Duration(r.Timeout) * time.Microsecond, Signing: busbar.Signing(r.Signing), Enabled: r.Enabled,
 		DisabledReason: r.DisabledReason, DisabledAt: fromMicros(r.DisabledAt),
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),

@@ -23,7 +23,15 @@ const (
 func (s *Store) ListEndpoints(ctx context.Context, env busbar.Environment, req busbar.PageRequest) (busbar.Page[busbar.Endpoint], error) {
 	// endpoints_list
 	q := s.read.WithContext(ctx).Where("environment = ?", string(env))
-	return page(q, req, "created_at", (*endpointRow).position, s.endpoint)
+	list, err := page(q, req, "created_at", (*endpointRow).position, s.endpoint)
+	if err != nil {
+		return list, err
+	}
+	all := make([]*busbar.Endpoint, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return list, translate(addCircuits(s.read.WithContext(ctx), all...))
 }
 
 // Endpoint gives one endpoint, or NOT_FOUND.
@@ -36,7 +44,12 @@ func (s *Store) takeEndpoint(db *gorm.DB, env busbar.Environment, id busbar.Endp
 	if err := db.Where("id = ? AND environment = ?", string(id), string(env)).Take(&row).Error; err != nil {
 		return busbar.Endpoint{}, notFound(err, "endpoint", string(id))
 	}
-	return s.endpoint(&row)
+	e, err := s.endpoint(&row)
+	if err != nil {
+		return e, err
+	}
+	err = addCircuits(db, &e)
+	return e, translate(err)
 }
 
 // CreateEndpoint adds an endpoint with the keys that sign for it. An environment that has busbar.MaxEndpoints of them
@@ -79,8 +92,9 @@ func (s *Store) insertKeys(db *gorm.DB, id busbar.EndpointID, keys []busbar.Sign
 }
 
 // UpdateEndpoint changes an endpoint and returns it as it then is. When the change asks for another kind of signing,
-// keys of kinds that no longer sign are deleted and generate makes the first key of a kind that is new. An error of
-// change or generate leaves everything as it was.
+// keys of kinds that no longer sign are deleted and generate makes the first key of a kind that is new. One that is enabled
+// again, or has another URL while its circuit is open, is tried at once. An error of change or generate leaves everything
+// as it was.
 func (s *Store) UpdateEndpoint(
 	ctx context.Context, env busbar.Environment, id busbar.EndpointID,
 	change func(*busbar.Endpoint) error, generate func(busbar.KeyKind) (busbar.SigningKey, error),
@@ -102,6 +116,14 @@ func (s *Store) UpdateEndpoint(
 		}
 		if err := db.Save(&row).Error; err != nil {
 			return fmt.Errorf("save endpoint: %w", err)
+		}
+		if e.Enabled && (!was.Enabled || e.URL != was.URL && was.Shut()) {
+			if err := s.reopened(db, env, id); err != nil {
+				return err
+			}
+			if err := addCircuits(db, &e); err != nil {
+				return err
+			}
 		}
 		if e.Signing == was.Signing {
 			return nil
@@ -164,6 +186,11 @@ func (s *Store) DeleteEndpoint(ctx context.Context, env busbar.Environment, id b
 		if err := db.Where("id = ?", string(id)).Delete(&endpointRow{}).Error; err != nil {
 			return fmt.Errorf("delete endpoint: %w", err)
 		}
+		for _, table := range []string{"endpoint_health", "endpoint_rates", "endpoint_hours"} {
+			if err := db.Exec("DELETE FROM "+table+" WHERE endpoint_id = ?", string(id)).Error; err != nil {
+				return fmt.Errorf("delete from %s: %w", table, err)
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -196,9 +223,9 @@ func (s *Store) cancelOpen(ctx context.Context, id busbar.EndpointID) error {
 	}
 }
 
-// DisableEndpoint stops deliveries to an endpoint and keeps why. It does nothing when the endpoint is disabled already
-// or gone.
-func (s *Store) DisableEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID, reason string) error {
+// DisableEndpoint stops deliveries to an endpoint, keeps why, and notes it unless it is to be quiet. It does nothing when
+// the endpoint is disabled already or gone.
+func (s *Store) DisableEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID, reason string, quiet bool) error {
 	e, err := s.Endpoint(ctx, env, id)
 	if busbar.CodeOf(err) == busbar.CodeNotFound {
 		return nil
@@ -207,12 +234,31 @@ func (s *Store) DisableEndpoint(ctx context.Context, env busbar.Environment, id 
 		return err
 	}
 	return s.saveEndpoints(ctx, env, func(db *gorm.DB) error {
-		now := micros(s.now())
-		err := db.Model(&endpointRow{}).Where("id = ? AND environment = ? AND enabled", string(id), string(env)).
-			Updates(map[string]any{"enabled": false, "disabled_reason": reason, "disabled_at": now, "updated_at": now}).Error
-		if err != nil {
-			return fmt.Errorf("disable endpoint: %w", err)
+		now := s.now()
+		res := db.Model(&endpointRow{}).Where("id = ? AND environment = ? AND enabled", string(id), string(env)).
+			Updates(map[string]any{
+				"enabled": false, "disabled_reason": reason, "disabled_at": micros(now), "updated_at": micros(now),
+			})
+		if res.Error != nil {
+			return fmt.Errorf("disable endpoint: %w", res.Error)
 		}
-		return nil
+		if res.RowsAffected == 0 {
+			return nil
+		}
+		row, ok, err := s.lockHealth(db, string(env), string(id))
+		if err != nil || !ok || quiet {
+			return err
+		}
+		since := fromMicros(row.FailingSince)
+		if since.IsZero() {
+			since = now
+		}
+		if err := s.noteEndpoint(db, &row, busbar.TypeEndpointDisabled, micros(now), since, reason); err != nil {
+			return err
+		}
+		if row.ToldAt == 0 {
+			row.ToldAt = micros(now)
+		}
+		return saveHealth(db, &row)
 	})
 }

@@ -47,6 +47,7 @@ type Store struct {
 	// writer is held by the one transaction that may write to SQLite. Waiting here is fair, waiting in SQLite is not.
 	writer sync.Mutex
 
+	care      CarePolicy
 	pools     []*sql.DB
 	directory directory
 }

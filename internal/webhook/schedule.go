@@ -75,6 +75,15 @@ func shortDuration(d time.Duration) string {
 // Len is the number of waits: one less than the number of attempts.
 func (s Schedule) Len() int { return len(s.waits) }
 
+// Total is how long the schedule lasts.
+func (s Schedule) Total() time.Duration {
+	var total time.Duration
+	for _, wait := range s.waits {
+		total += wait
+	}
+	return total
+}
+
 // Wait returns the wait after attempt step+1 has failed; step counts from 0. ok is false when the schedule is used up.
 //
 // The scheduled wait is spread by jitter, a part of it between 0 and 1 (0.2 is ±20 %), with random in [0,1). A

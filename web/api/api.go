@@ -29,6 +29,8 @@ type Intake interface {
 type Redeliverer interface {
 	RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
 	Cancel(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
+	// ProbeNow has an endpoint tried at once, and what is parked for it sent if it takes that.
+	ProbeNow(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
 }
 
 // URLChecker says whether a URL may be a target: nil, webhook.ErrNotURL, *webhook.ForbiddenError or the context's error.

@@ -37,5 +37,11 @@ func (a *API) changeEndpoint(ctx context.Context, env busbar.Environment, id bus
 	if err != nil {
 		return nil, err
 	}
+	if e.Enabled && e.Circuit.State == busbar.CircuitOpen {
+		if err := a.Redeliverer.ProbeNow(ctx, env, id); err != nil {
+			// The change is saved; what is parked follows within a minute.
+			a.Logger.WarnContext(ctx, "could not probe an endpoint at once", "endpoint_id", id, "error", err)
+		}
+	}
 	return a.showEndpoint(ctx, &e)
 }

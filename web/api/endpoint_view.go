@@ -21,6 +21,7 @@ type Endpoint struct {
 	Enabled        bool                 `json:"enabled"`
 	DisabledReason string               `json:"disabledReason,omitempty"`
 	DisabledAt     Time                 `json:"disabledAt,omitzero"`
+	Circuit        Circuit              `json:"circuit"`
 	PublicKey      string               `json:"publicKey,omitempty" doc:"The newest ed25519 key, whpk_…" example:"whpk_…"`
 	CreatedAt      Time                 `json:"createdAt"`
 	UpdatedAt      Time                 `json:"updatedAt"`
@@ -53,7 +54,7 @@ func (a *API) viewEndpoint(e *busbar.Endpoint, keys []busbar.SigningKey) Endpoin
 	v := Endpoint{
 		ID: e.ID, URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: make(map[string]string, len(e.Headers)),
 		PayloadFormat: e.PayloadFormat, MaxInFlight: e.MaxInFlight, Timeout: a.timeoutOf(e).String(), Signing: e.Signing,
-		Enabled: e.Enabled, DisabledReason: e.DisabledReason, DisabledAt: Time(e.DisabledAt),
+		Enabled: e.Enabled, DisabledReason: e.DisabledReason, DisabledAt: Time(e.DisabledAt), Circuit: viewCircuit(e.Circuit),
 		CreatedAt: Time(e.CreatedAt), UpdatedAt: Time(e.UpdatedAt), PublicKey: viewSecrets(keys).PublicKey,
 	}
 	if v.EventTypes == nil {
