@@ -53,8 +53,15 @@ func autoBattery(mode string) batteryControl {
 
 func (b *battery) level() float64 { return 100 * b.energy / batteryCapacity }
 
-// want is the power that the mode asks for when the rest of the house takes net kW from the grid.
-func (b *battery) want(net, price float64) float64 {
+// demand is what the rest of the home needs from the battery or the grid; below 0 it has a surplus.
+type demand struct {
+	// all is with the car, house without.
+	all, house float64
+	price      float64
+}
+
+// want is the power that the mode asks for.
+func (b *battery) want(d demand) float64 {
 	switch b.mode {
 	case commandCharge:
 		if b.level() < b.target {
@@ -69,20 +76,20 @@ func (b *battery) want(net, price float64) float64 {
 	case commandIdle:
 		return 0
 	case busbar.ModeReserve:
-		return max(-net, backupPower)
+		return max(-d.all, backupPower)
 	case busbar.ModeExport:
-		if price >= peakPrice {
+		if d.price >= peakPrice {
 			return -batteryPower
 		}
-		return max(0, -net)
-	default: // auto.balanced
-		return -net
+		return max(0, -d.all)
+	default: // auto.balanced: store what is left, and feed the house, but do not move it into the car
+		return max(0, -d.all) - max(0, d.house)
 	}
 }
 
 // step moves energy for one tick and returns what became of it.
-func (b *battery) step(net, price, around float64, now time.Time) (stored, lost float64) {
-	power := b.want(net, price)
+func (b *battery) step(d demand, around float64, now time.Time) (stored, lost float64) {
+	power := b.want(d)
 	if power > 0 {
 		// No further than to the target, which is 100 unless a charge command set another.
 		room := max(0, batteryCapacity*b.target/100-b.energy) / Efficiency / tickHours

@@ -19,6 +19,8 @@ const (
 	// Without a command the car is charged at night, and at once while it is nearly empty.
 	nightFrom, nightTo = 0, 5
 	nearlyEmpty        = 20.0
+	// usualLimit is where it stops then; a command fills it up.
+	usualLimit = 80.0
 	// weekendTrips is on how many days of the weekend the car leaves.
 	weekendTrips = 0.7
 )
@@ -63,9 +65,17 @@ func (c *car) newDay(midnight time.Time) {
 
 func (c *car) level() float64 { return 100 * c.energy / carCapacity }
 
-func (c *car) full() bool { return c.level() >= 100-fullWithin }
+// limit is the level at which it stops charging.
+func (c *car) limit() float64 {
+	if c.mode == commandCharge {
+		return 100
+	}
+	return usualLimit
+}
 
-// fullWithin is how near to 100 percent is full.
+func (c *car) full() bool { return c.level() >= c.limit()-fullWithin }
+
+// fullWithin is how near to its limit a car is full, in percent.
 const fullWithin = 0.05
 
 // step drives or charges for one tick.
@@ -78,7 +88,7 @@ func (c *car) step(now, local time.Time) (stored, lost, driven float64) {
 		return 0, 0, driven
 	}
 	if c.allowed(local) && !c.full() {
-		room := (carCapacity - c.energy) / Efficiency / tickHours
+		room := (carCapacity*c.limit()/100 - c.energy) / Efficiency / tickHours
 		c.power = min(c.amps*kwPerAmp, chargerPower*taper(c.level(), carTaper, carTaperEnd), room)
 		stored = c.power * Efficiency * tickHours
 		lost = c.power*tickHours - stored

@@ -20,10 +20,19 @@ type Clock struct {
 	Speed float64
 }
 
-// NewClock begins at a real time. The simulated day is that of the place, and begins shortly before sunrise, so that there is
-// something to see at once.
+// NewClock begins at a real time. At speed 1 it shows that. A faster clock begins shortly before sunrise on a Monday in
+// spring, so that there is something to see at once, whenever that is.
 func NewClock(origin time.Time, place Place, speed float64) Clock {
-	light := Sun(origin.In(place.Zone), place.Latitude, place.Longitude)
+	if speed == 1 {
+		return Clock{Origin: origin, Start: origin, Speed: speed}
+	}
+	spring := time.May
+	if place.Latitude < 0 {
+		spring = time.November
+	}
+	first := time.Date(origin.Year(), spring, 1, 0, 0, 0, 0, place.Zone)
+	monday := first.AddDate(0, 0, int(time.Monday-first.Weekday()+7)%7)
+	light := Sun(monday, place.Latitude, place.Longitude)
 	return Clock{Origin: origin, Start: light.Rise.Add(-beforeSunrise), Speed: speed}
 }
 

@@ -212,3 +212,37 @@ func TestGoBack(t *testing.T) {
 		}
 	}
 }
+
+// Without a command the car is charged at night up to its usual limit, and not by the house's battery.
+func TestCarIsChargedAtNight(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, 1, monday)
+	if err := h.Do(busbar.Battery, busbar.Instruction{Command: "charge"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Follow(monday.Add(3 * time.Hour))
+	if err := h.Do(busbar.Battery, busbar.Instruction{Command: "auto.balanced"}); err != nil {
+		t.Fatal(err)
+	}
+	charged := false
+	for h.Now().Before(monday.Add(10 * time.Hour)) {
+		clock := h.Now().In(berlin.Zone).Hour()
+		f := h.Step()
+		if charged = charged || f.Charger > 0; f.Charger > 0 && clock >= 5 {
+			t.Fatalf("the car is charged at %d o'clock", clock)
+		}
+		if f.Battery < -f.House-f.HVAC-1e-9 {
+			t.Fatalf("the battery gives %v kW, the house uses %v", -f.Battery, f.House+f.HVAC)
+		}
+	}
+	want := busbar.State{"chargeLimit": 80.0, "fullyCharged": true, "charging": false}
+	for field, v := range want {
+		if got := h.State(busbar.Vehicle)[field]; got != v {
+			t.Errorf("%s = %v, want %v", field, got, v)
+		}
+	}
+	level := h.State(busbar.Vehicle)["batteryLevel"].(float64)
+	if !charged || level < 79.9 || level > 80 || h.State(busbar.EVCharger)["status"] != "finished" {
+		t.Errorf("charged %v to %v percent, the charger reads %v", charged, level, h.State(busbar.EVCharger))
+	}
+}

@@ -179,7 +179,9 @@ func (h *Home) Step() Flow {
 	h.price = price(local, h.weather.sunshineAtNoon())
 	// The battery stands inside: it is half as warm or cold around it as outside.
 	around := (h.hvac.temperature + h.weather.outside) / 2
-	f.BatteryStored, f.BatteryLost = h.battery.step(f.House+f.HVAC+f.Charger-f.Solar, h.price, around, h.now)
+	f.BatteryStored, f.BatteryLost = h.battery.step(demand{
+		all: f.House + f.HVAC + f.Charger - f.Solar, house: f.House + f.HVAC - f.Solar, price: h.price,
+	}, around, h.now)
 	f.Battery = h.battery.power
 
 	f.Grid = f.House + f.HVAC + f.Charger + f.Battery - f.Solar

@@ -54,7 +54,7 @@ func (h *Home) State(family busbar.Family) busbar.State {
 		c := &h.car
 		return busbar.State{
 			fieldCarLevel: round(c.level()), "range": math.Round(c.energy / consumption), "plugged": c.home, "charging": c.power > 0,
-			"fullyCharged": c.full(), "batteryCapacity": carCapacity, "chargeLimit": 100.0, "chargeRate": round(c.power), "atHome": c.home,
+			"fullyCharged": c.full(), "batteryCapacity": carCapacity, "chargeLimit": c.limit(), "chargeRate": round(c.power), "atHome": c.home,
 		}
 	case busbar.Meter:
 		return busbar.State{"importPower": round(h.last.Grid), "price": h.price}
@@ -130,4 +130,6 @@ func number(s busbar.State, field string, from, to float64) (float64, bool) {
 }
 
 // round keeps what a device's meter shows: a watt, a thousandth of a percent.
-func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+//
+// Adding zero makes a negative zero a positive one.
+func round(v float64) float64 { return math.Round(v*1000)/1000 + 0 }

@@ -62,9 +62,21 @@ func TestClock(t *testing.T) {
 	t.Parallel()
 	origin := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
 	c := home.NewClock(origin, berlin, 60)
-	light := home.Sun(origin.In(berlin.Zone), berlin.Latitude, berlin.Longitude)
-	if got := light.Rise.Sub(c.At(origin)); got <= 0 || got > time.Hour {
+	begin := c.At(origin).In(berlin.Zone)
+	light := home.Sun(begin, berlin.Latitude, berlin.Longitude)
+	if got := light.Rise.Sub(begin); got <= 0 || got > time.Hour {
 		t.Errorf("it begins %s before sunrise, want a little", got)
+	}
+	if begin.Weekday() != time.Monday || begin.Month() != time.May || begin.Year() != 2026 {
+		t.Errorf("it begins at %s, want a Monday in May", begin)
+	}
+	south := home.Place{Latitude: -33.9, Longitude: 18.4, Zone: time.UTC}
+	if begin := home.NewClock(origin, south, 60).At(origin); begin.Weekday() != time.Monday || begin.Month() != time.November {
+		t.Errorf("in the south it begins at %s, want a Monday in November", begin)
+	}
+	later := origin.Add(time.Hour)
+	if got := home.NewClock(origin, berlin, 1).At(later); !got.Equal(later) {
+		t.Errorf("a clock at speed 1 shows %s at %s", got, later)
 	}
 	if got := c.At(origin.Add(-time.Hour)); got != c.At(origin) {
 		t.Errorf("before the origin it shows %s", got)
