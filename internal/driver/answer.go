@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,24 +21,32 @@ func answered(result webhook.Result) bool {
 	return result.Class == webhook.ClassNone || result.Class == webhook.ClassStatus
 }
 
-// noAnswer tells what to make of a request that got no answer to read.
-func noAnswer(result webhook.Result) (Outcome, error) {
+// noAnswer is the error that a request stands for when it got no answer to read.
+func noAnswer(result webhook.Result) error {
 	switch result.Class {
 	case webhook.ClassTimeout, webhook.ClassBodyTimeout:
-		return Outcome{}, transient(CodeTimeout, "%s", result.Err)
+		return transient(CodeTimeout, "%s", result.Err)
 	case webhook.ClassDNS, webhook.ClassConnect, webhook.ClassTLS, webhook.ClassProtocol:
-		return Outcome{}, transient(CodeUnreachable, "%s", result.Err)
+		return transient(CodeUnreachable, "%s", result.Err)
 	case webhook.ClassRedirect:
-		return Refused(CodeGatewayError, result.Err), nil
+		return &RefusedError{CodeGatewayError, result.Err}
 	case webhook.ClassForbidden:
-		return Refused(CodeForbidden, result.Err), nil
+		return &RefusedError{CodeForbidden, result.Err}
 	case webhook.ClassRequest:
-		return Refused(CodeMisconfigured, result.Err), nil
+		return &RefusedError{CodeMisconfigured, result.Err}
 	case webhook.ClassCanceled:
-		return Outcome{}, fmt.Errorf("%w: %s", ErrInterrupted, result.Err)
+		return fmt.Errorf("%w: %s", ErrInterrupted, result.Err)
 	case webhook.ClassNone, webhook.ClassStatus:
 	}
-	return Outcome{}, fmt.Errorf("an answer of class %q was taken for none: %s", result.Class, result.Err)
+	return fmt.Errorf("an answer of class %q was taken for none: %s", result.Class, result.Err)
+}
+
+// outcomeOf has a refusal be the outcome of a push or a poll.
+func outcomeOf(err error) (Outcome, error) {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return Refused(refused.Code, refused.Message), nil
+	}
+	return Outcome{}, err
 }
 
 // passing reports whether a status says that asking again may help.
@@ -52,7 +61,7 @@ func passing(status int) bool {
 }
 
 // statusError is the transient error that a status stands for.
-func statusError(result webhook.Result) *Error {
+func statusError(who string, result webhook.Result) *Error {
 	code := CodeUnavailable
 	switch result.StatusCode {
 	case http.StatusTooManyRequests:
@@ -62,7 +71,7 @@ func statusError(result webhook.Result) *Error {
 	case http.StatusConflict:
 		code = CodeConflict
 	}
-	e := transient(code, "the gateway answered %d", result.StatusCode)
+	e := transient(code, "the %s answered %d", who, result.StatusCode)
 	e.RetryAfter = result.RetryAfter
 	return e
 }

@@ -95,3 +95,33 @@ func TestGateway(t *testing.T) {
 		}
 	})
 }
+
+func TestAmps(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		keys  bool
+		ahead time.Duration
+	}{
+		"as documented":           {false, 0},
+		"with idempotency keys":   {true, 0},
+		"whose clock is ahead":    {false, time.Hour},
+		"whose clock lags behind": {false, -time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drivertest.Run(t, func(t *testing.T) drivertest.Subject {
+				t.Helper()
+				side := newAmpsSide(t, c.keys, c.ahead)
+				return drivertest.Subject{
+					Driver: newDriver(t, busbar.DriverAmps, neverOffline),
+					Device: battery(busbar.Driver{Kind: busbar.DriverAmps, URL: side.url + "/v1/", DeviceID: "device_abc123", Secret: drivertest.Secret}),
+					Can: []drivertest.Behaviour{
+						drivertest.Accepts, drivertest.Defers, drivertest.Refuses, drivertest.Offline, drivertest.Hangs, drivertest.Breaks,
+						drivertest.Swamped,
+					},
+					Behave: side.behave, Effects: side.effects,
+				}
+			})
+		})
+	}
+}

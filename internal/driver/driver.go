@@ -109,6 +109,8 @@ const (
 	CodeCancelled = "REMOTE_CANCELLED"
 	// CodeForbidden: the driver's URL leads to an address that may not be dialled.
 	CodeForbidden = string(busbar.CodeEndpointURLForbidden)
+	// CodeUnauthorized: the other side does not take the key now, which some do when they are asked too often.
+	CodeUnauthorized = string(busbar.CodeUnauthorized)
 	// CodeMisconfigured: the driver's own settings cannot be used.
 	CodeMisconfigured = "DRIVER_MISCONFIGURED"
 )

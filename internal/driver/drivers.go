@@ -52,6 +52,7 @@ func New(cfg Config) (*Drivers, error) {
 		busbar.DriverManual:    manual{},
 		busbar.DriverSimulator: simulator{cfg.Offline},
 		busbar.DriverHTTP:      gateway{cfg.Sender, cfg.Timeout},
+		busbar.DriverAmps:      amps{cfg.Sender, cfg.Timeout, cfg.Now},
 	}}, nil
 }
 

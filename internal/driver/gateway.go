@@ -77,7 +77,7 @@ type verdict struct {
 // tried again, since the gateway knows a repeat by its key.
 func gatewayAnswer(result webhook.Result) (Outcome, error) {
 	if !answered(result) {
-		return noAnswer(result)
+		return outcomeOf(noAnswer(result))
 	}
 	said, readable := readVerdict(result)
 	refused := readable && !*said.Success
@@ -90,7 +90,7 @@ func gatewayAnswer(result webhook.Result) (Outcome, error) {
 		return Refused(CodeGatewayError, `the gateway answered 200 with something else than {"success": …}`), nil
 	case passing(status), status == http.StatusConflict:
 		// 409 without a verdict says that a request with this key is still at work, as the IETF's draft of the header has it.
-		e := statusError(result)
+		e := statusError("gateway", result)
 		if refused {
 			e.Code, e.Message = cmp.Or(said.code(), e.Code), cmp.Or(said.message(), e.Message)
 		}
