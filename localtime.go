@@ -2,8 +2,23 @@ package busbar
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
+
+// rfc3339 has what Go's own reader leaves open: two digits for the hour, a point before the fraction.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// ParseTime reads RFC 3339 with a zone, strictly; the time is in UTC.
+func ParseTime(text string) (t time.Time, ok bool) {
+	if !rfc3339.MatchString(text) {
+		return time.Time{}, false
+	}
+	if err := t.UnmarshalText([]byte(text)); err != nil {
+		return time.Time{}, false
+	}
+	return t.UTC(), true
+}
 
 // LocalTimeLayout is how site-local times are written: without zone or offset.
 const LocalTimeLayout = "2006-01-02T15:04:05"
@@ -14,6 +29,10 @@ func LocalTime(text string, loc *time.Location) (time.Time, error) {
 	wall, err := time.Parse(LocalTimeLayout, text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a local time as %s: %w", text, LocalTimeLayout, err)
+	}
+	if len(text) != len(LocalTimeLayout) {
+		// Go's reader takes fractions that the layout does not name, and hours of one digit.
+		return time.Time{}, fmt.Errorf("%q is not a local time as %s", text, LocalTimeLayout)
 	}
 	t := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, loc)
 	begin, end := t.ZoneBounds()

@@ -83,13 +83,19 @@ func (d *Device) planParameters(p *Push, capability *Capability) (map[string]Qua
 			missing = append(missing, FieldError{"action.parameters." + parameter.Name, "required", fmt.Sprintf("%s needs it", p.Command)})
 		}
 	}
-	if heat, cool := planned["heatSetpoint"], planned["coolSetpoint"]; len(missing) == 0 && heat.Value > cool.Value {
+	if len(missing) == 0 && crossed(planned["heatSetpoint"], planned["coolSetpoint"]) {
 		missing = append(missing, FieldError{"action.parameters.heatSetpoint", "out_of_range", "must not be above coolSetpoint"})
 	}
 	if err := InvalidFields(missing); err != nil {
 		return nil, d.withCapabilities(err)
 	}
 	return planned, nil
+}
+
+// crossed reports whether heating would begin above where cooling does. A device may declare the two in different units.
+func crossed(heat, cool Quantity) bool {
+	cool, ok := cool.In(heat.Unit)
+	return ok && heat.Value > cool.Value
 }
 
 // planQuantity converts a quantity to the unit that a range is declared in, and checks that it lies in it.
@@ -152,10 +158,10 @@ func (d *Device) planTimes(a *Action, p *Push, capability *Capability, loc *time
 		return d.withCapabilities(Invalid("action.start", "format", "%v", err))
 	}
 	if a.Start.Before(now.Truncate(time.Millisecond)) {
-		return d.refuse(CodeStartInPast, "action.start", map[string]any{"start": a.Start, "now": now}, "the start lies in the past")
+		return d.refuse(CodeStartInPast, "action.start", map[string]any{"start": stamp(a.Start), "now": stamp(now)}, "the start lies in the past")
 	}
 	if a.Start.After(now.Add(Horizon)) {
-		return d.refuse(CodeStartOutOfRange, "action.start", map[string]any{"start": a.Start, "latest": now.Add(Horizon)},
+		return d.refuse(CodeStartOutOfRange, "action.start", map[string]any{"start": stamp(a.Start), "latest": stamp(now.Add(Horizon))},
 			"the start must be within %d days", int(Horizon.Hours()/24))
 	}
 	if wanted == Scheduled {
@@ -174,13 +180,16 @@ func (d *Device) planTimes(a *Action, p *Push, capability *Capability, loc *time
 	return nil
 }
 
+// stamp writes a time as clients see it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 // readTime reads a time in any of the three forms, to the millisecond.
 func readTime(text string, loc *time.Location, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(d).UTC().Truncate(time.Millisecond), nil
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t.UTC().Truncate(time.Millisecond), nil
+	if t, ok := ParseTime(text); ok {
+		return t.Truncate(time.Millisecond), nil
 	}
 	if t, err := LocalTime(text, loc); err == nil {
 		return t, nil

@@ -36,7 +36,7 @@ func (a *API) createAPIKey(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, err
 	}
 	if body.ExpiresAt.Has() {
-		at, ok := parseTime(body.ExpiresAt.Value)
+		at, ok := busbar.ParseTime(body.ExpiresAt.Value)
 		switch {
 		case !ok:
 			return nil, busbar.Invalid("expiresAt", "format", "must be RFC 3339 with a zone, as 2026-06-01T10:30:00Z")

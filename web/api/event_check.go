@@ -50,7 +50,7 @@ func (a *API) checkEvent(ctx context.Context, env busbar.Environment, text []byt
 		wrong("deviceId", "format", "must have 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	if body.Timestamp.Has() {
-		at, ok := parseTime(body.Timestamp.Value)
+		at, ok := busbar.ParseTime(body.Timestamp.Value)
 		switch {
 		case !ok:
 			wrong("timestamp", "format", "must be RFC 3339 with a zone, as 2026-06-01T10:30:00.000Z")

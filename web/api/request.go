@@ -48,7 +48,7 @@ func (r *Request) time(name string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, ok := parseTime(text)
+	t, ok := busbar.ParseTime(text)
 	if !ok {
 		return time.Time{}, busbar.Invalid(name, "format", "must be RFC 3339 with a zone, as 2026-06-01T10:30:00Z")
 	}
