@@ -252,7 +252,7 @@ func TestASilentDeviceIsNewsOnceAndWhenItIsBack(t *testing.T) {
 		watch := intake.NewWatch(p.Intake, s, nil)
 		must(t, watch.Round(t.Context()))
 		read(t, p, level(time.Time{}, 50.0))
-		sync := func() []bool {
+		synced := func() []bool {
 			t.Helper()
 			page, err := s.Events(t.Context(), busbar.Sandbox, store.EventFilter{Type: busbar.TypeDeviceUpdated}, busbar.PageRequest{Limit: 10})
 			must(t, err)
@@ -272,20 +272,20 @@ func TestASilentDeviceIsNewsOnceAndWhenItIsBack(t *testing.T) {
 			}
 			return seen
 		}
-		for deadline := time.Now().Add(20 * time.Second); len(sync()) == 0; {
+		for deadline := time.Now().Add(20 * time.Second); len(synced()) == 0; {
 			must(t, watch.Round(t.Context()))
 			if time.Now().After(deadline) {
 				t.Fatal("its silence was never noticed")
 			}
 		}
 		must(t, watch.Round(t.Context()))
-		if diff := cmp.Diff([]bool{false}, sync()); diff != "" {
+		if diff := cmp.Diff([]bool{false}, synced()); diff != "" {
 			t.Errorf("after its silence (-want +got):\n%s", diff)
 		}
 		if out := read(t, p, level(time.Time{}, 50.0)); out[0].Status != intake.ReadingUpdated {
 			t.Errorf("the reading that ends a silence is %s", out[0].Status)
 		}
-		if diff := cmp.Diff([]bool{true, false}, sync()); diff != "" {
+		if diff := cmp.Diff([]bool{true, false}, synced()); diff != "" {
 			t.Errorf("back again (-want +got):\n%s", diff)
 		}
 	})

@@ -12,11 +12,11 @@ import (
 	"busbar/internal/store"
 )
 
-func mustSite(t *testing.T, s *opened, id busbar.SiteID) *busbar.Site {
+func mustSite(t *testing.T, s *opened) *busbar.Site {
 	t.Helper()
 	latitude, longitude := 52.5, 13.4
 	site := &busbar.Site{
-		ID: id, Environment: busbar.Sandbox, Name: "Home", Timezone: "Europe/Berlin", Latitude: &latitude, Longitude: &longitude,
+		ID: "site_home", Environment: busbar.Sandbox, Name: "Home", Timezone: "Europe/Berlin", Latitude: &latitude, Longitude: &longitude,
 		CreatedAt: s.clock.now(), UpdatedAt: s.clock.now(),
 	}
 	if err := once(t.Context(), s.Store, func(tx *store.Tx) error { return tx.CreateSite(site) }); err != nil {
@@ -53,7 +53,7 @@ func decideSandbox(t *testing.T, s *store.Store, fn func(tx *store.DecisionTx) e
 func TestSitesAndDevicesAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		site := mustSite(t, s, "site_home")
+		site := mustSite(t, s)
 		got, err := s.Site(t.Context(), busbar.Sandbox, site.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestSitesAndDevicesAreReadAsTheyWereWritten(t *testing.T) {
 func TestTakenIDsAndDevicesOfASiteAreConflicts(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		site := mustSite(t, s, "site_home")
+		site := mustSite(t, s)
 		d := mustDevice(t, s, newDevice(s, "dev_battery", site.ID))
 		again := func(tx *store.Tx) error { return tx.CreateSite(&busbar.Site{ID: site.ID, Environment: busbar.Sandbox}) }
 		wantCode(t, once(t.Context(), s.Store, again), busbar.CodeConflict)
@@ -118,7 +118,7 @@ func TestTakenIDsAndDevicesOfASiteAreConflicts(t *testing.T) {
 func TestTheOwnersChangesLeaveWhatADeviceSaid(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		site := mustSite(t, s, "site_home")
+		site := mustSite(t, s)
 		mustDevice(t, s, newDevice(s, "dev_battery", site.ID))
 		at := s.clock.now()
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
@@ -173,7 +173,7 @@ func TestTheOwnersChangesLeaveWhatADeviceSaid(t *testing.T) {
 func TestHistoryIsPagedByField(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		site := mustSite(t, s, "site_home")
+		site := mustSite(t, s)
 		mustDevice(t, s, newDevice(s, "dev_battery", site.ID))
 		at := s.clock.now()
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
@@ -237,7 +237,7 @@ func newAction(s *opened, id busbar.ActionID, slot busbar.Slot) *busbar.Action {
 func TestADeviceHasOneCurrentAndOneQueuedAction(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		mustSite(t, s, "site_home")
+		mustSite(t, s)
 		mustDevice(t, s, newDevice(s, "dev_battery", "site_home"))
 		current := newAction(s, "act_1", busbar.SlotCurrent)
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
@@ -303,7 +303,7 @@ func TestADeviceHasOneCurrentAndOneQueuedAction(t *testing.T) {
 func TestFaultsEnd(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		mustSite(t, s, "site_home")
+		mustSite(t, s)
 		mustDevice(t, s, newDevice(s, "dev_battery", "site_home"))
 		fault := &busbar.Fault{
 			Environment: busbar.Sandbox, DeviceID: "dev_battery", Kind: busbar.FaultSlow, Until: s.clock.now().Add(time.Minute), Delay: time.Second,
@@ -334,7 +334,7 @@ func TestFaultsEnd(t *testing.T) {
 func TestADeviceIsReadByOneAtATime(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		mustSite(t, s, "site_home")
+		mustSite(t, s)
 		mustDevice(t, s, newDevice(s, "dev_battery", "site_home"))
 		remote := newDevice(s, "dev_remote", "site_home")
 		remote.Driver = busbar.Driver{Kind: busbar.DriverAmps, URL: "https://example.com/v1", DeviceID: "d1", Secret: "key"}
