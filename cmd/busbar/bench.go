@@ -9,7 +9,7 @@ import (
 )
 
 type benchCmd struct {
-	Scenarios []bench.Scenario `arg:"" optional:"" help:"idle, paced, saturated, hanging, crash, pending, growth or all; default paced."`
+	Scenarios []bench.Scenario `arg:"" optional:"" help:"idle, paced, saturated, hanging, crash, pending, growth, telemetry or all; default paced."`
 
 	Target     string        `help:"URL of a running server on this machine; default: start one for each scenario."`
 	Key        string        `help:"API key for --target."`
@@ -22,6 +22,7 @@ type benchCmd struct {
 	Endpoints  int           `default:"1" help:"Endpoints that each get every event, for paced and saturated."`
 	Payload    bench.Size    `default:"1KiB" help:"Size of each event's data."`
 	Stored     []int         `name:"growth-at" help:"Numbers of stored events at which growth measures; default 1000,50000."`
+	Devices    int           `default:"2000" help:"Devices that report, for telemetry."`
 	JSON       bool          `help:"Print one JSON object."`
 	Seed       uint64        `default:"1" help:"Makes the payloads the same from run to run."`
 }
@@ -35,6 +36,7 @@ func (c *benchCmd) Run(ctx context.Context, e env) error {
 	cfg.Target, cfg.Key, cfg.PID, cfg.ServerArgs, cfg.Dir = c.Target, c.Key, c.PID, c.ServerArgs, c.Dir
 	cfg.Rate, cfg.Duration, cfg.InFlight, cfg.Endpoints = c.Rate, c.Duration, c.InFlight, c.Endpoints
 	cfg.Payload, cfg.JSON, cfg.Seed = c.Payload, c.JSON, c.Seed
+	cfg.Devices = c.Devices
 	if len(c.Stored) > 0 {
 		cfg.GrowthAt = c.Stored
 	}

@@ -128,7 +128,7 @@ func (t *trial) close(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 		defer cancel()
 		for _, id := range t.endpoints {
-			problems = append(problems, t.bed.client.deleteEndpoint(ctx, id))
+			problems = append(problems, t.bed.client.remove(ctx, "/v1/endpoints/"+id))
 		}
 	}
 	return errors.Join(append(problems, t.sink.close())...)

@@ -112,6 +112,39 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (answ
 	return a, nil
 }
 
+// send makes a request with a JSON body.
+func (c *client) send(ctx context.Context, method, path string, body any) (answer, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return answer{}, fmt.Errorf("encode request: %w", err)
+	}
+	return c.do(ctx, method, path, text)
+}
+
+// put creates something.
+func (c *client) put(ctx context.Context, path string, body any) error {
+	a, err := c.send(ctx, http.MethodPost, path, body)
+	if err == nil && a.status/100 != 2 {
+		err = a.err()
+	}
+	if err != nil {
+		return fmt.Errorf("create at %s: %w", path, err)
+	}
+	return nil
+}
+
+// remove deletes something.
+func (c *client) remove(ctx context.Context, path string) error {
+	a, err := c.do(ctx, http.MethodDelete, path, nil)
+	if err == nil && a.status/100 != 2 {
+		err = a.err()
+	}
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", path, err)
+	}
+	return nil
+}
+
 // ready asks whether the server accepts events.
 func (c *client) ready(ctx context.Context) bool {
 	a, err := c.do(ctx, http.MethodGet, "/readyz", nil)
@@ -158,17 +191,6 @@ func (c *client) createEndpoint(ctx context.Context, url string) (registration, 
 		return registration{}, errors.New("create endpoint: the answer has no id and secret")
 	}
 	return r, nil
-}
-
-func (c *client) deleteEndpoint(ctx context.Context, id string) error {
-	a, err := c.do(ctx, http.MethodDelete, "/v1/endpoints/"+id, nil)
-	if err != nil {
-		return fmt.Errorf("delete endpoint: %w", err)
-	}
-	if a.status/100 != 2 {
-		return fmt.Errorf("delete endpoint: %w", a.err())
-	}
-	return nil
 }
 
 // post sends one event and returns nothing when it was newly accepted, otherwise the code that names what happened.

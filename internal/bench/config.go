@@ -20,6 +20,7 @@ const (
 	maxEndpoints = 100
 	maxInFlight  = 4096
 	maxRate      = 100_000
+	maxDevices   = 20_000
 )
 
 // Config says what to run against which server. DefaultConfig has values that work.
@@ -45,7 +46,7 @@ type Config struct {
 
 	// Rate is in events per second, for Paced, Hanging and the probes of Growth.
 	Rate int
-	// Duration is how long Paced, Saturated and Hanging post events.
+	// Duration is how long Paced, Saturated, Hanging and Telemetry load the server.
 	Duration time.Duration
 	// InFlight is how many events Saturated, Crash, Pending and the filling of Growth have under way at once.
 	InFlight int
@@ -75,6 +76,9 @@ type Config struct {
 	GrowthProbe int
 	// Settle is the pause between the filling of Growth and its measurement.
 	Settle time.Duration
+
+	// Devices is the size of the fleet of Telemetry.
+	Devices int
 
 	// StartTimeout bounds the time until a started server is ready.
 	StartTimeout time.Duration
@@ -114,6 +118,7 @@ func DefaultConfig() Config {
 		GrowthAt:       []int{1_000, 50_000},
 		GrowthProbe:    500,
 		Settle:         2 * time.Second,
+		Devices:        2_000,
 		StartTimeout:   30 * time.Second,
 		RequestTimeout: 30 * time.Second,
 		Drain:          time.Minute,
@@ -142,6 +147,7 @@ func (c Config) validate() error {
 		{"warmup", c.Warmup, 0, maxSamples / maxEndpoints},
 		{"pending events", c.PendingEvents, 1, maxSamples / 2},
 		{"growth probe", c.GrowthProbe, 1, maxSamples / 10},
+		{"devices", c.Devices, 1, maxDevices},
 		{"pid", c.PID, 0, 1 << 30},
 	} {
 		if n.value < n.low || n.value > n.high {

@@ -82,7 +82,7 @@ func TestAllLeavesOutWhatTheTargetDoesNotPermit(t *testing.T) {
 	for _, skip := range report.Skipped {
 		left = append(left, string(skip.Scenario))
 	}
-	if diff := cmp.Diff([]string{"paced 1", "saturated 1", "saturated 3", "hanging 3"}, ran); diff != "" {
+	if diff := cmp.Diff([]string{"paced 1", "saturated 1", "saturated 3", "hanging 3", "telemetry 0"}, ran); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"idle", "crash", "pending", "growth"}, left); diff != "" {

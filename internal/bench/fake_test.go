@@ -41,6 +41,7 @@ type fakeAPI struct {
 
 	mu        sync.Mutex
 	endpoints map[string]fakeEndpoint
+	levels    map[string]int
 	deleted   int
 	events    int
 }
@@ -62,6 +63,7 @@ func newFake(key string, faults fakeFaults) *fakeAPI {
 		client:    &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
 		slots:     make(chan struct{}, 8),
 		endpoints: make(map[string]fakeEndpoint),
+		levels:    make(map[string]int),
 	}
 }
 
@@ -119,6 +121,20 @@ func (f *fakeAPI) handler(ctx context.Context) http.Handler {
 		f.deleted++
 		w.WriteHeader(http.StatusNoContent)
 	})
+	made := func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]any{}})
+	}
+	mux.HandleFunc("POST /v1/sites", made)
+	mux.HandleFunc("POST /v1/devices", made)
+	gone := func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.deleted++
+		reply(w, http.StatusOK, map[string]any{"success": true})
+	}
+	mux.HandleFunc("DELETE /v1/sites/{id}", gone)
+	mux.HandleFunc("DELETE /v1/devices/{id}", gone)
+	mux.HandleFunc("POST /v1/devices/state", f.readings)
 	mux.HandleFunc("POST /v1/events", func(w http.ResponseWriter, r *http.Request) { f.accept(ctx, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" && r.Header.Get("x-api-key") != f.key {
@@ -127,6 +143,36 @@ func (f *fakeAPI) handler(ctx context.Context) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// readings answers each reading as the API does: updated when the level, to a tenth, is another than before.
+func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Readings []struct {
+			DeviceID string
+			State    struct{ Level float64 }
+		}
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		reply(w, http.StatusBadRequest, nil)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var items []map[string]string
+	for _, reading := range body.Readings {
+		level := int(10*reading.State.Level + 0.5)
+		status := "unchanged"
+		if was, known := f.levels[reading.DeviceID]; !known || was != level {
+			status = "updated"
+		}
+		if f.faults.refuseEvery > 0 {
+			status = ""
+		}
+		f.levels[reading.DeviceID] = level
+		items = append(items, map[string]string{"status": status})
+	}
+	reply(w, http.StatusAccepted, map[string]any{"success": true, "data": items})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

@@ -159,6 +159,16 @@ func (l *lines) details(r Result) {
 		l.row("before", "%s", p.Before.text())
 		l.row("after "+duration(p.QuietMs), "%s", p.After.text())
 	}
+	if t := r.Telemetry; t != nil {
+		l.row("readings", "%d, %d updated, %d unchanged, %d refused", t.Readings, t.Updated, t.Unchanged, t.Refused)
+		l.row("throughput", "%.0f readings/s", t.ReadingsPerSecond)
+		if t.Batch != nil {
+			l.row("batch", "p50 %.1f, p95 %.1f, p99 %.1f ms", t.Batch.P50, t.Batch.P95, t.Batch.P99)
+		}
+		if t.ServerCPU != nil {
+			l.row("server", "%.1f CPU ms per 1,000 readings", *t.ServerCPU)
+		}
+	}
 	for _, g := range r.Growth {
 		fmt.Fprintf(l, "  at %d stored events, %d more:\n", g.Stored, g.Probe)
 		l.latencies(g.Ingest, g.EndToEnd, nil)

@@ -71,6 +71,8 @@ type Result struct {
 	Idle    *IdleResult    `json:"idle,omitempty"`
 	Pending *PendingResult `json:"pending,omitempty"`
 	Growth  []GrowthResult `json:"growth,omitempty"`
+
+	Telemetry *TelemetryResult `json:"telemetry,omitempty"`
 }
 
 // HangingResult is about the endpoint that holds every request; the rest of its Result is about the healthy ones.
@@ -139,6 +141,9 @@ func (r Result) broken() error {
 	add(r.Malformed, "webhooks with a wrong body")
 	if r.Events > 0 && r.Accepted == 0 {
 		problems = append(problems, fmt.Errorf("%s: none of %d events was accepted", r.Scenario, r.Events))
+	}
+	if t := r.Telemetry; t != nil {
+		add(t.Refused, "readings were refused")
 	}
 	return errors.Join(problems...)
 }

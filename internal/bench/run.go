@@ -112,6 +112,8 @@ func (r *runner) scenario(ctx context.Context, b *bed, s step, result *Result) e
 		return r.pending(ctx, b, result)
 	case Growth:
 		return r.growth(ctx, b, result)
+	case Telemetry:
+		return r.telemetry(ctx, b, result)
 	default:
 		return fmt.Errorf("scenario %q cannot be run by itself", s.scenario)
 	}

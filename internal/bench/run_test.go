@@ -263,3 +263,34 @@ func TestInterruptedRunKeepsWhatItMeasured(t *testing.T) {
 		t.Errorf("%d endpoints deleted, want 1", fake.deleted)
 	}
 }
+
+func TestTelemetryRun(t *testing.T) {
+	t.Parallel()
+	cfg := quick(bench.Telemetry)
+	cfg.Devices = 35
+	cfg, fake := against(t, cfg, fakeFaults{})
+	result, err := one(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := result.Telemetry
+	if got == nil || got.Devices != 35 || got.Readings == 0 || got.Readings != got.Updated+got.Unchanged || got.ReadingsPerSecond <= 0 {
+		t.Fatalf("telemetry = %+v", got)
+	}
+	if share := float64(got.Updated) / float64(got.Readings); got.Readings > 20_000 && (share < 0.008 || share > 0.012) {
+		t.Errorf("%d of %d readings are changes, want 1 in 100", got.Updated, got.Readings)
+	}
+	if fake.deleted != 35+4 {
+		t.Errorf("%d things were deleted afterwards, want 35 devices and 4 sites", fake.deleted)
+	}
+}
+
+func TestRefusedReadingsBreakTheRun(t *testing.T) {
+	t.Parallel()
+	cfg := quick(bench.Telemetry)
+	cfg.Devices = 10
+	cfg, _ = against(t, cfg, fakeFaults{refuseEvery: 1})
+	if _, err := one(t, cfg); err == nil || !strings.Contains(err.Error(), "readings were refused") {
+		t.Errorf("error %v, want that readings were refused", err)
+	}
+}

@@ -25,6 +25,8 @@ const (
 	Pending Scenario = "pending"
 	// Growth measures processor time per event with few and with many events stored.
 	Growth Scenario = "growth"
+	// Telemetry has a fleet of devices report as fast as the server takes it.
+	Telemetry Scenario = "telemetry"
 	// All runs every scenario that the target permits.
 	All Scenario = "all"
 )
@@ -33,7 +35,7 @@ const hangingEndpoints = 3
 
 // Scenarios lists every name that ParseScenario takes, in the order in which All runs them.
 func Scenarios() []Scenario {
-	return []Scenario{Idle, Paced, Saturated, Hanging, Crash, Pending, Growth, All}
+	return []Scenario{Idle, Paced, Saturated, Hanging, Crash, Pending, Growth, Telemetry, All}
 }
 
 // ParseScenario returns the scenario of that name, or an error that lists the names there are.
@@ -124,7 +126,7 @@ func (c Config) forbids(s Scenario) string {
 
 func (c Config) endpointsOf(s Scenario) int {
 	switch s {
-	case Idle:
+	case Idle, Telemetry:
 		return 0
 	case Paced, Saturated:
 		return c.Endpoints

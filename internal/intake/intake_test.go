@@ -81,7 +81,7 @@ type process struct {
 	starter *intake.Starter
 }
 
-func start(t *testing.T, s *store.Store, c *temporal, handoff *intake.Handoff) *process {
+func start(t testing.TB, s *store.Store, c *temporal, handoff *intake.Handoff) *process {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	p := &process{starter: intake.NewStarter(intake.StarterConfig{Store: s, Start: c.start, Workers: 4, Now: time.Now, Logger: logger})}
@@ -99,7 +99,7 @@ func (p *process) close() {
 	p.starter.Close()
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func newCluster() *temporal {
 }
 
 // opener opens one database again and again.
-func opener(t *testing.T, url string) func() *store.Store {
+func opener(t testing.TB, url string) func() *store.Store {
 	t.Helper()
 	key, err := keyring.Generate()
 	must(t, err)
