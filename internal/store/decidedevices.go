@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm/clause"
@@ -33,9 +34,10 @@ type Homes struct {
 // are not read.
 func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
 	h := &Homes{Sites: make(map[SiteRef]*busbar.Site), Devices: make(map[DeviceRef]*busbar.Device)}
-	for env, ids := range byEnvironment(refs) {
+	ids := byEnvironment(refs)
+	for _, env := range slices.Sorted(maps.Keys(ids)) {
 		var rows []deviceRow
-		for part := range slices.Chunk(ids, insertBatch) {
+		for part := range slices.Chunk(ids[env], insertBatch) {
 			var found []deviceRow
 			// The primary key of devices. Saves of devices are kept out, so that the site of each stays.
 			if err := t.db.Where("environment = ? AND id IN ?", string(env), part).Find(&found).Error; err != nil {
@@ -66,7 +68,7 @@ func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
 	return h, nil
 }
 
-// byEnvironment sorts ids, each once, so that all transactions lock in one order.
+// byEnvironment sorts ids, each once: all transactions lock in one order.
 func byEnvironment(refs []DeviceRef) map[busbar.Environment][]string {
 	ids := make(map[busbar.Environment][]string, 2)
 	for _, ref := range refs {
