@@ -17,6 +17,7 @@ import (
 	"busbar/activities"
 	"busbar/internal/batch"
 	"busbar/internal/dispatch"
+	"busbar/internal/driver"
 	"busbar/internal/intake"
 	"busbar/internal/metrics"
 	"busbar/internal/store"
@@ -40,6 +41,7 @@ type backend struct {
 	cfg        backendConfig
 	guard      *webhook.Guard
 	sender     *webhook.Client
+	drivers    *driver.Drivers
 	starter    *intake.Starter
 	intake     *intake.Intake
 	dispatcher *dispatch.Dispatcher
@@ -90,6 +92,9 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	if err != nil {
 		return nil, err
 	}
+	if b.drivers, err = b.newDrivers(); err != nil {
+		return nil, err
+	}
 	health, err := webhook.NewHealth(webhook.HealthConfig{})
 	if err != nil {
 		return nil, err
@@ -133,7 +138,9 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	if err := b.dispatcher.EnsureSchedules(ctx); err != nil {
 		return nil, err
 	}
-	b.startBackground(ctx)
+	if err := b.startBackground(ctx); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -170,12 +177,16 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	return nil
 }
 
-func (b *backend) startBackground(ctx context.Context) {
+func (b *backend) startBackground(ctx context.Context) error {
+	puller, err := b.newPuller()
+	if err != nil {
+		return err
+	}
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.readiness = newReadiness(b.cfg.client, b.starter)
 	b.background.Go(func() { b.readiness.run(ctx) })
 	if !b.cfg.worker {
-		return
+		return nil
 	}
 	reconciler := dispatch.NewReconciler(b.dispatcher, time.Now, b.cfg.logger)
 	b.background.Go(func() { reconciler.Run(ctx) })
@@ -185,6 +196,9 @@ func (b *backend) startBackground(ctx context.Context) {
 	announcing, end := context.WithCancel(ctx)
 	b.endAnnouncing = end
 	b.background.Go(func() { announcer.Run(announcing) })
+	// It ends with the announcer, before the intake that both feed.
+	b.background.Go(func() { puller.Run(announcing) })
+	return nil
 }
 
 // Close ends everything in the order in which work flows, so that what was begun can finish. The HTTP surface must be
