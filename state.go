@@ -11,12 +11,18 @@ import (
 // State is what a device reported, by field: a float64, a bool, a string, or nil for what it says it does not know.
 type State map[string]any
 
+// mostFieldErrors bounds what is told of one reading, not what is read.
+const mostFieldErrors = 20
+
 // CheckState reads what a device of a family reports. Unknown fields are an UNKNOWN_FIELD, anything else that does not
 // fit is a VALIDATION_FAILED; paths begin with prefix.
 func (s *Spec) CheckState(prefix string, given map[string]any) (State, error) {
 	var unknown, wrong []FieldError
 	state := make(State, len(given))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if len(unknown)+len(wrong) == mostFieldErrors {
+			break
+		}
 		path := prefix + "." + name
 		f, ok := s.Field(name)
 		if !ok {

@@ -1,6 +1,7 @@
 package busbar_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -162,6 +163,19 @@ func TestCheckStateNamesWhatIsWrong(t *testing.T) {
 		if code != tc.code || paths != tc.paths {
 			t.Errorf("%s: %v, want %s at %s", tc.name, err, tc.code, tc.paths)
 		}
+	}
+}
+
+// An answer is not longer than what was sent by more than a constant.
+func TestCheckStateTellsAFewErrorsOfMany(t *testing.T) {
+	t.Parallel()
+	state := map[string]any{}
+	for i := range 1000 {
+		state[fmt.Sprintf("field%d", i)] = 1.0
+	}
+	_, err := busbar.Battery.Spec().CheckState("state", state)
+	if code, paths := refusal(err); code != busbar.CodeUnknownField || len(strings.Fields(paths)) != 20 {
+		t.Errorf("%s at %s", code, paths)
 	}
 }
 

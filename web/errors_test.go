@@ -161,24 +161,7 @@ func TestRefusals(t *testing.T) {
 		{"key with every scope", post, "/v1/api-keys", `{"name":"x","scopes":["read","*"]}`, nil, 422, invalid, "scopes[1]"},
 		{"key that has expired", post, "/v1/api-keys", `{"name":"x","scopes":["read"],"expiresAt":"2020-01-01T00:00:00Z"}`, nil, 422, invalid, "expiresAt"},
 	} {
-		got := a.send(tc.method, tc.path, tc.body, tc.headers...)
-		if got.Status != tc.status || got.Error.Code != tc.code || got.Success {
-			t.Errorf("%s: got %d %.300s, want %d %s", tc.name, got.Status, got.Body, tc.status, tc.code)
-			continue
-		}
-		var fields []string
-		for _, f := range got.Error.Details.Fields {
-			fields = append(fields, f.Path)
-			if f.Message == "" || f.Code == "" {
-				t.Errorf("%s: %s says nothing", tc.name, f.Path)
-			}
-		}
-		if diff := cmp.Diff(tc.fields, strings.Join(fields, " ")); diff != "" {
-			t.Errorf("%s: fields (-want +got):\n%s", tc.name, diff)
-		}
-		if got.Error.Message == "" || got.Meta.RequestID == "" || got.Header.Get("X-Request-Id") != got.Meta.RequestID {
-			t.Errorf("%s: message %q, request id %q, in the header %q", tc.name, got.Error.Message, got.Meta.RequestID, got.Header.Get("X-Request-Id"))
-		}
+		a.refuses(tc)
 	}
 	if diff := cmp.Diff(before, a.state()); diff != "" {
 		t.Errorf("refused requests changed something:\n%s", diff)
@@ -188,6 +171,30 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%.10s… is in the log", secret)
 		}
 	}
+}
+
+// refuses makes a request that must be refused.
+func (a *app) refuses(tc scenario) answer {
+	a.t.Helper()
+	got := a.send(tc.method, tc.path, tc.body, tc.headers...)
+	if got.Status != tc.status || got.Error.Code != tc.code || got.Success {
+		a.t.Errorf("%s: got %d %.300s, want %d %s", tc.name, got.Status, got.Body, tc.status, tc.code)
+		return got
+	}
+	var fields []string
+	for _, f := range got.Error.Details.Fields {
+		fields = append(fields, f.Path)
+		if f.Message == "" || f.Code == "" {
+			a.t.Errorf("%s: %s says nothing", tc.name, f.Path)
+		}
+	}
+	if diff := cmp.Diff(tc.fields, strings.Join(fields, " ")); diff != "" {
+		a.t.Errorf("%s: fields (-want +got):\n%s", tc.name, diff)
+	}
+	if got.Error.Message == "" || got.Meta.RequestID == "" || got.Header.Get("X-Request-Id") != got.Meta.RequestID {
+		a.t.Errorf("%s: message %q, request id %q, in the header %q", tc.name, got.Error.Message, got.Meta.RequestID, got.Header.Get("X-Request-Id"))
+	}
+	return got
 }
 
 func manyHeaders(n int) string {

@@ -82,7 +82,7 @@ func newApp(t testing.TB, opt options) *app {
 		must(t, a.store.Close())
 	})
 	cfg := web.Config{
-		Store: a.store, Intake: in, Redeliverer: a.cluster, Guard: opt.guard, Logger: logger,
+		Store: a.store, Intake: in, Devices: in, Redeliverer: a.cluster, Guard: opt.guard, Logger: logger,
 		Ready:           func(context.Context) web.Readiness { return *a.ready.Load() },
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
 		TemporalUIURL:     "http://temporal.example",
@@ -295,7 +295,7 @@ func (a *app) items(path string, headers ...string) []object {
 func (a *app) state() string {
 	a.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/v1/events", "/v1/endpoints", "/v1/event-types", "/v1/api-keys", "/v1/deliveries"} {
+	for _, path := range []string{"/v1/events", "/v1/endpoints", "/v1/event-types", "/v1/api-keys", "/v1/deliveries", "/v1/sites", "/v1/devices", "/v1/actions", "/v1/simulator/faults"} {
 		for _, key := range []string{sandboxKey, liveKey} {
 			items := a.items(path+"?limit=200", "x-api-key: "+key)
 			for _, item := range items {

@@ -114,27 +114,38 @@ func TestDescriptionIsTrue(t *testing.T) {
 	delivery, endpoint := a.createDelivery()
 	event := a.items("/v1/events")[0]["id"].(string)
 	keyID, _ := a.createKey(busbar.ScopeRead)
+	a.createHome()
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/sites", `{"id":"site_home","name":"Home","timezone":"UTC"}`)
+	a.createDevice(`{"id":"dev_battery","type":"battery","siteId":"site_home","driver":{"kind":"simulator"}}`)
+	a.report("dev_battery", `{"level":50}`)
+	a.addAction(openAction(a, "dev_battery"))
+	ids := map[string]string{
+		"endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
+		"devices": "dev_battery", "simulator": "dev_battery", "actions": "act_open",
+	}
 	for _, r := range api.Routes() {
 		if r.Public || r.Method == http.MethodDelete || strings.HasSuffix(r.Path, "/cancel") {
 			continue // they end what the others need
 		}
-		id := map[bool]string{true: endpoint}[strings.Contains(r.Path, "endpoints")]
-		switch {
-		case strings.HasPrefix(r.Path, "/v1/events"):
-			id = event
-		case strings.HasPrefix(r.Path, "/v1/deliveries"):
-			id = delivery
-		case strings.HasPrefix(r.Path, "/v1/api-keys"):
-			id = keyID
+		// A device is called like the segment of its family.
+		noun := strings.Split(r.Path, "/")[2]
+		id, ok := ids[noun]
+		if !ok {
+			id = noun
 		}
 		body := r.Example
 		if r.Path == "/v1/endpoints" && body != "" {
 			body = plainEndpoint
 		}
-		path := strings.NewReplacer("{id}", id, "{name}", "device.updated").Replace(r.Path)
+		path := strings.NewReplacer("{id}", id, "{name}", "device.updated", "/history", "/history?field=level").Replace(r.Path)
+		if strings.HasPrefix(r.Summary, "Refused: ") {
+			body = "{}"
+		}
 		got := a.send(r.Method, path, body)
-		if got.Status != r.Status {
-			t.Errorf("%s %s: %d %s, want %d", r.Method, path, got.Status, got.Body, r.Status)
+		if refused := strings.HasPrefix(r.Summary, "Refused: "); refused || got.Status != r.Status {
+			if !refused || got.Status != http.StatusUnprocessableEntity {
+				t.Errorf("%s %s: %d %s, want %d", r.Method, path, got.Status, got.Body, r.Status)
+			}
 			continue
 		}
 		for _, problem := range responseSchema(t, document, &r).Check("answer", []byte(got.Body)) {

@@ -24,6 +24,8 @@ import (
 type (
 	// Intake is the door through which events enter.
 	Intake = api.Intake
+	// Devices takes what is said of devices.
+	Devices = api.Devices
 	// Redeliverer acts on deliveries that exist.
 	Redeliverer = api.Redeliverer
 	// URLChecker says whether a URL may be a target.
@@ -44,6 +46,7 @@ type Readiness struct {
 type Config struct {
 	Store       *store.Store
 	Intake      Intake
+	Devices     Devices
 	Redeliverer Redeliverer
 	Guard       URLChecker
 	Logger      *slog.Logger
@@ -95,9 +98,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Store: cfg.Store, Intake: cfg.Intake, Redeliverer: cfg.Redeliverer, Guard: cfg.Guard, Logger: cfg.Logger,
+		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Redeliverer: cfg.Redeliverer, Guard: cfg.Guard, Logger: cfg.Logger,
 		Now: cfg.Now, RateLimit: cfg.RateLimit, DeliveryTimeout: cfg.DeliveryTimeout,
-		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, Document: document,
+		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, PublicURL: cfg.PublicURL, Document: document,
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // sites have time zones, whatever the machine has
 )
 
 // version is set when a release is built.

@@ -25,6 +25,14 @@ type Intake interface {
 	) (busbar.DeliveryID, busbar.EventID, error)
 }
 
+// Devices takes what is said of devices. Each change is decided in the order of the device's site.
+type Devices interface {
+	// Read takes readings; what is wrong with one stands in its outcome.
+	Read(ctx context.Context, env busbar.Environment, readings []intake.Reading) ([]intake.ReadingOutcome, error)
+	Connect(ctx context.Context, env busbar.Environment, report intake.ConnectionReport) (intake.ConnectionOutcome, error)
+	ReleaseHold(ctx context.Context, env busbar.Environment, id busbar.DeviceID) error
+}
+
 // Redeliverer acts on deliveries that exist.
 type Redeliverer interface {
 	RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
@@ -42,6 +50,7 @@ type URLChecker interface {
 type Config struct {
 	Store       *store.Store
 	Intake      Intake
+	Devices     Devices
 	Redeliverer Redeliverer
 	Guard       URLChecker
 	Logger      *slog.Logger
@@ -55,6 +64,8 @@ type Config struct {
 	WorkflowURL func(workflowID, runID string) string
 	// WorkflowRetention is how long Temporal keeps a workflow; older ones are not linked to. Zero is for ever.
 	WorkflowRetention time.Duration
+	// PublicURL is where clients reach the API, for links; it may be empty.
+	PublicURL string
 	// Document answers GET /v1/openapi.json.
 	Document []byte
 }
@@ -73,6 +84,8 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make API: no store was given")
 	case cfg.Intake == nil:
 		return nil, errors.New("make API: no intake was given")
+	case cfg.Devices == nil:
+		return nil, errors.New("make API: nothing was given that takes readings")
 	case cfg.Redeliverer == nil:
 		return nil, errors.New("make API: no redeliverer was given")
 	case cfg.Guard == nil:

@@ -90,7 +90,7 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 		return c, err
 	}
 	if body.URL.Has() {
-		if err := note(a.checkURL(ctx, env, body.URL.Value)); err != nil {
+		if err := note(a.checkURL(ctx, env, "url", body.URL.Value)); err != nil {
 			return c, err
 		}
 	}
@@ -153,7 +153,7 @@ func checkHeaders(headers map[string]strictjson.Optional[string]) error {
 	return nil
 }
 
-func (a *API) checkURL(ctx context.Context, env busbar.Environment, url string) error {
+func (a *API) checkURL(ctx context.Context, env busbar.Environment, path, url string) error {
 	err := a.Guard.CheckURL(ctx, url, env == busbar.Sandbox)
 	var forbidden *webhook.ForbiddenError
 	switch {
@@ -161,11 +161,11 @@ func (a *API) checkURL(ctx context.Context, env busbar.Environment, url string) 
 		return nil
 	case errors.As(err, &forbidden):
 		return &busbar.Error{
-			Code: busbar.CodeEndpointURLForbidden, Message: "url: " + forbidden.Error(),
-			Fields: []busbar.FieldError{{Path: "url", Code: "forbidden", Message: forbidden.Reason}},
+			Code: busbar.CodeEndpointURLForbidden, Message: path + ": " + forbidden.Error(),
+			Fields: []busbar.FieldError{{Path: path, Code: "forbidden", Message: forbidden.Reason}},
 		}
 	case errors.Is(err, webhook.ErrNotURL):
-		return busbar.Invalid("url", "format", "%s", err)
+		return busbar.Invalid(path, "format", "%s", err)
 	default:
 		return fmt.Errorf("check URL: %w", err)
 	}

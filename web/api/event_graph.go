@@ -29,22 +29,15 @@ type GraphEdge struct {
 	Kind string `json:"kind" enum:"caused,delivers"`
 }
 
-// graphEvent gives the event, the event it follows from, and its deliveries.
+// graphEvent gives the event, the event and the action that it follows from, and its deliveries.
 func (a *API) graphEvent(ctx context.Context, r *Request) (*Reply, error) {
 	event, deliveries, err := a.eventWithDeliveries(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	g := Graph{Nodes: []GraphNode{eventNode(&event)}, Edges: []GraphEdge{}}
-	if root := event.Causation.RootEventID; root != event.ID && root != "" {
-		cause, err := a.Store.Event(ctx, r.Env, root)
-		switch {
-		case err == nil:
-			g.Nodes = append(g.Nodes, eventNode(&cause))
-			g.Edges = append(g.Edges, GraphEdge{string(cause.ID), string(event.ID), "caused"})
-		case busbar.CodeOf(err) != busbar.CodeNotFound: // a cause may be older than what is kept
-			return nil, err
-		}
+	if err := a.addCauses(ctx, &g, &event); err != nil {
+		return nil, err
 	}
 	for i := range deliveries {
 		d := &deliveries[i]
@@ -52,6 +45,36 @@ func (a *API) graphEvent(ctx context.Context, r *Request) (*Reply, error) {
 		g.Edges = append(g.Edges, GraphEdge{string(event.ID), string(d.ID), "delivers"})
 	}
 	return &Reply{http.StatusOK, g}, nil
+}
+
+// addCauses adds what an event follows from: the first event of its chain, and the action in between. A cause may be older
+// than what is kept; then it is left out.
+func (a *API) addCauses(ctx context.Context, g *Graph, event *busbar.Event) error {
+	effect := string(event.ID)
+	if id := busbar.ActionID(event.Causation.ActionID); id != "" {
+		act, err := a.Store.Action(ctx, event.Environment, id)
+		switch {
+		case err == nil:
+			g.Nodes = append(g.Nodes, GraphNode{string(id), "action", act.Command, Time(act.CreatedAt), string(act.State)})
+			g.Edges = append(g.Edges, GraphEdge{string(id), effect, "caused"})
+			effect = string(id)
+		case busbar.CodeOf(err) != busbar.CodeNotFound:
+			return err
+		}
+	}
+	root := event.Causation.RootEventID
+	if root == event.ID || root == "" {
+		return nil
+	}
+	cause, err := a.Store.Event(ctx, event.Environment, root)
+	switch {
+	case err == nil:
+		g.Nodes = append(g.Nodes, eventNode(&cause))
+		g.Edges = append(g.Edges, GraphEdge{string(cause.ID), effect, "caused"})
+	case busbar.CodeOf(err) != busbar.CodeNotFound:
+		return err
+	}
+	return nil
 }
 
 func eventNode(e *busbar.Event) GraphNode {

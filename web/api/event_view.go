@@ -12,10 +12,11 @@ type Event struct {
 	Type       string             `json:"type" example:"device.updated"`
 	DeviceID   busbar.DeviceID    `json:"deviceId,omitempty"`
 	SiteID     busbar.SiteID      `json:"siteId,omitempty"`
+	Seq        int64              `json:"seq,omitempty" doc:"Its place in the history of its site; absent when it has none."`
 	Timestamp  Time               `json:"timestamp" doc:"When it happened."`
 	ReceivedAt Time               `json:"receivedAt"`
 	Data       json.RawMessage    `json:"data"`
-	Flags      []busbar.EventFlag `json:"flags" doc:"timestamp_clamped, unknown_device, test."`
+	Flags      []busbar.EventFlag `json:"flags" doc:"timestamp_clamped, unknown_device, late, test."`
 }
 
 // EventDetail is an event with what came of it.
@@ -59,7 +60,7 @@ type Workflow struct {
 
 func viewEvent(e *busbar.Event) Event {
 	v := Event{
-		ID: e.ID, Type: e.Type, DeviceID: e.DeviceID, SiteID: e.SiteID,
+		ID: e.ID, Type: e.Type, DeviceID: e.DeviceID, SiteID: e.SiteID, Seq: e.Seq,
 		Timestamp: Time(e.Timestamp), ReceivedAt: Time(e.ReceivedAt), Data: e.Data, Flags: e.Flags,
 	}
 	if v.Flags == nil {

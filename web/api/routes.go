@@ -14,13 +14,21 @@ const (
 	groupEndpoints  = "Endpoints"
 	groupDeliveries = "Deliveries"
 	groupKeys       = "API keys"
-	groupMeta       = "Description"
+	groupSites      = "Sites"
+	groupDevices    = "Devices"
+	groupTelemetry  = "Telemetry"
+	groupActions    = "Actions"
+	groupSimulator  = "Simulator"
+	// groupFamily is followed by the segment of a family.
+	groupFamily = "Devices: "
+	groupMeta   = "Description"
 )
 
 // Routes lists every route of the API: the server serves exactly these, and the API's description describes them.
 func Routes() []Route {
 	return slices.Concat(
-		eventRoutes(), eventTypeRoutes(), endpointRoutes(), deliveryRoutes(), apiKeyRoutes(), metaRoutes(),
+		eventRoutes(), eventTypeRoutes(), endpointRoutes(), deliveryRoutes(), siteRoutes(), deviceRoutes(), telemetryRoutes(),
+		familyRoutes(), actionRoutes(), faultRoutes(), apiKeyRoutes(), metaRoutes(),
 	)
 }
 

@@ -61,6 +61,9 @@ func (s schemas) of(t reflect.Type, strict bool) *Schema {
 
 // nullable allows null where the schema itself can say so.
 func nullable(s *Schema) *Schema {
+	if s.Ref != "" {
+		return &Schema{OneOf: []*Schema{s, {Type: "null"}}}
+	}
 	if kind, ok := s.Type.(string); ok {
 		s.Type = []string{kind, "null"}
 	}
