@@ -20,7 +20,8 @@ type Action struct {
 	Slot Slot
 	// Start and End are zero when the command is immediate or has no end.
 	Start, End time.Time
-	// ExpiresIn is how long after its start tries may go on; ExpiresAt is set once it has its turn.
+	// ExpiresIn is how long after its start tries may go on; ExpiresAt is set once it has its turn, and again for the way
+	// back.
 	ExpiresIn time.Duration
 	ExpiresAt time.Time
 	// HoldFor keeps rules off the device for that long after the push.
@@ -29,7 +30,7 @@ type Action struct {
 	Phase Phase
 	// Before is the command that the device goes back to when a window ends.
 	Before *Instruction
-	// Tries counts the tries of this phase; it only grows.
+	// Tries counts the tries over all phases; it only grows.
 	Tries int
 	// Remote is what a driver's own API calls the command that it has taken.
 	Remote string
@@ -96,7 +97,7 @@ type Phase string
 
 // The phases.
 const (
-	// PhaseWaiting: nothing was asked for yet.
+	// PhaseWaiting: its start or its turn has not come.
 	PhaseWaiting Phase = "waiting"
 	// PhasePush: the command is being tried.
 	PhasePush Phase = "push"
@@ -217,6 +218,8 @@ const (
 	ActionDeviceDeleted = "DEVICE_NOT_FOUND"
 	// ActionUnsupported: the device lost the capability meanwhile.
 	ActionUnsupported = "UNSUPPORTED_MODE"
+	// ActionRefused: the device will not do it, and its gateway gave no code.
+	ActionRefused = "DEVICE_REFUSED"
 	// ActionWorkflowLost: its workflow was ended by a person.
 	ActionWorkflowLost = "WORKFLOW_TERMINATED"
 )
@@ -241,7 +244,11 @@ type TryOutcome string
 
 // The outcomes.
 const (
-	TryAccepted TryOutcome = "accepted"
+	// TryOpen: it has begun, and how it ended is not known yet.
+	TryOpen TryOutcome = "open"
+	// TryInterrupted: it was cut off, and whether the device was asked is not known.
+	TryInterrupted TryOutcome = "interrupted"
+	TryAccepted    TryOutcome = "accepted"
 	// TryPending: taken, and the result follows.
 	TryPending TryOutcome = "pending"
 	// TryRefused: the device will not do it.
