@@ -106,7 +106,7 @@ func (g *group) decide(units []*unit) error {
 func (g *group) replays(units []*unit) ([]*unit, error) {
 	var fresh []*unit
 	for _, u := range units {
-		u.outcomes, u.started, u.emitted, u.refused = make([]Outcome, len(u.candidates)), nil, nil, nil
+		u.outcomes, u.started, u.emitted, u.launches, u.refused = make([]Outcome, len(u.candidates)), nil, nil, nil, nil
 		replayed, err := g.replay(u)
 		if err != nil {
 			return nil, err

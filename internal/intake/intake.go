@@ -20,6 +20,8 @@ type Config struct {
 	Store *store.Store
 	// Starter gets each accepted event.
 	Starter *Starter
+	// Launcher, if set, gets each action that was made or moved; without one they are left to the sweeps of others.
+	Launcher *Launcher
 	// Handoff, if set, is where first attempts in this very process find their deliveries. Set it only when no other
 	// process works on the same database.
 	Handoff *Handoff
@@ -154,7 +156,17 @@ func (in *Intake) offer(ctx context.Context, u *unit) error {
 	for i := range u.started {
 		in.start(ctx, &u.started[i], u.subs)
 	}
+	in.launch(u.launches)
 	return nil
+}
+
+func (in *Intake) launch(launches []Launch) {
+	if in.cfg.Launcher == nil {
+		return
+	}
+	for _, l := range launches {
+		in.cfg.Launcher.Enqueue(l)
+	}
 }
 
 // do has a task decided.

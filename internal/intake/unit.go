@@ -25,7 +25,9 @@ type unit struct {
 	started  []store.Accepted
 	// emitted are the events that follow from the task.
 	emitted []busbar.Event
-	subs    *store.Subscribers
+	// launches are the actions whose workflow is to start, or has to look at them again.
+	launches []Launch
+	subs     *store.Subscribers
 	// refused is the error of the unit as a whole.
 	refused *busbar.Error
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -113,12 +114,7 @@ func (t *DecisionTx) InsertAction(a *busbar.Action) error {
 	if err := t.db.Create(&row).Error; err != nil {
 		return fmt.Errorf("insert action: %w", err)
 	}
-	now := t.store.now()
-	start := actionStartRow{string(a.ID), micros(now), micros(now.Add(StartClaim))}
-	if err := t.db.Create(&start).Error; err != nil {
-		return fmt.Errorf("insert start of action: %w", err)
-	}
-	return nil
+	return t.WakeAction(a)
 }
 
 // SaveAction writes an action that has moved on.
@@ -145,12 +141,50 @@ func (t *DecisionTx) SaveTry(try *busbar.Try) error {
 	return nil
 }
 
-// actionStartRow is a row of action_starts.
-type actionStartRow struct {
-	ActionID   string `gorm:"column:action_id;primaryKey"`
-	CreatedAt  int64  `gorm:"column:created_at"`
-	ClaimUntil int64  `gorm:"column:claim_until"`
+// Try reads a try, or gives NOT_FOUND.
+func (t *DecisionTx) Try(id busbar.ActionID, number int) (busbar.Try, error) {
+	var row tryRow
+	// The primary key of action_tries.
+	if err := t.db.Where("action_id = ? AND number = ?", string(id), number).Take(&row).Error; err != nil {
+		return busbar.Try{}, notFound(err, "try", fmt.Sprintf("%s/%d", id, number))
+	}
+	return row.try(), nil
 }
 
-// TableName names the table for gorm.
-func (actionStartRow) TableName() string { return "action_starts" }
+// LastTry reads the newest try, false when there is none.
+func (t *DecisionTx) LastTry(id busbar.ActionID) (busbar.Try, bool, error) {
+	var rows []tryRow
+	// The primary key of action_tries, backwards.
+	err := t.db.Where("action_id = ?", string(id)).Order("number DESC").Limit(1).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return busbar.Try{}, false, wrap(err, "read last try")
+	}
+	return rows[0].try(), true, nil
+}
+
+// TriesOf counts the tries of a phase, and says when the first of them began.
+func (t *DecisionTx) TriesOf(id busbar.ActionID, phase busbar.Phase) (count int, first time.Time, err error) {
+	var row struct {
+		Count int
+		First int64
+	}
+	// The primary key of action_tries: an action has few.
+	err = t.db.Raw("SELECT COUNT(*) AS count, COALESCE(MIN(at), 0) AS first FROM action_tries WHERE action_id = ? AND phase = ?",
+		string(id), string(phase)).Scan(&row).Error
+	return row.Count, fromMicros(row.First), wrap(err, "count tries")
+}
+
+// InterruptTries puts on record that the open tries of an action were cut off.
+func (t *DecisionTx) InterruptTries(id busbar.ActionID) error {
+	err := t.db.Exec("UPDATE action_tries SET outcome = ? WHERE action_id = ? AND outcome = ?",
+		string(busbar.TryInterrupted), string(id), string(busbar.TryOpen)).Error
+	return wrap(err, "note interrupted tries")
+}
+
+// wrap says what was being done when an error occurred, if one did.
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

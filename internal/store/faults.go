@@ -72,3 +72,16 @@ func (s *Store) Faults(ctx context.Context, env busbar.Environment, id busbar.De
 	inner = equal(inner, "device_id", string(id))
 	return page(s.read.WithContext(ctx).Table("(?) AS faults", inner), req, "created_at", (*faultRow).position, (*faultRow).fault)
 }
+
+// FaultInForce reports whether a simulated device now misbehaves in this way.
+func (s *Store) FaultInForce(ctx context.Context, env busbar.Environment, id busbar.DeviceID, kind busbar.FaultKind) (bool, error) {
+	var found bool
+	// The primary key of device_faults.
+	err := s.read.WithContext(ctx).Raw(`SELECT EXISTS (SELECT 1 FROM device_faults
+		WHERE environment = ? AND device_id = ? AND kind = ? AND until > ?)`,
+		string(env), string(id), string(kind), micros(s.now())).Scan(&found).Error
+	if err != nil {
+		return false, fmt.Errorf("look for a fault: %w", translate(err))
+	}
+	return found, nil
+}
