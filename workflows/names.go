@@ -25,6 +25,7 @@ const (
 	RedeliverName    = "Redeliver"
 	PurgeName        = "Purge"
 	DrainName        = "DrainEndpoint"
+	RunActionName    = "RunAction"
 )
 
 // WakeSignal tells a waiting workflow that there may be something to do.
@@ -50,4 +51,10 @@ func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(Purge, workflow.RegisterOptions{Name: PurgeName})
 	r.RegisterWorkflowWithOptions(DrainEndpoint, workflow.RegisterOptions{Name: DrainName})
 	r.RegisterActivity(a)
+}
+
+// RegisterCommands makes the workflow of actions and its activities known to a worker.
+func RegisterCommands(r worker.Registry, c *activities.Commands) {
+	r.RegisterWorkflowWithOptions(RunAction, workflow.RegisterOptions{Name: RunActionName})
+	r.RegisterActivity(c)
 }

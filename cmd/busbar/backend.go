@@ -43,6 +43,7 @@ type backend struct {
 	sender     *webhook.Client
 	drivers    *driver.Drivers
 	starter    *intake.Starter
+	launcher   *intake.Launcher
 	intake     *intake.Intake
 	dispatcher *dispatch.Dispatcher
 	recorder   *batch.Batcher[*store.Finished]
@@ -58,11 +59,13 @@ type backend struct {
 // Sizes of one process. Each slot is memory; two cores are busy long before they are all taken.
 const (
 	starterWorkers = 32
-	activitySlots  = 256
-	localSlots     = 256
-	workflowSlots  = 64
-	pollers        = 4
-	stickyTimeout  = 3 * time.Second
+	// Commands to devices are few beside events.
+	launcherWorkers = 8
+	activitySlots   = 256
+	localSlots      = 256
+	workflowSlots   = 64
+	pollers         = 4
+	stickyTimeout   = 3 * time.Second
 	// The worker waits for this long three times: for workflow tasks, for local and for regular activities.
 	workerStopTime = 2 * time.Second
 	handoffMax     = 5000
@@ -105,6 +108,9 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	b.starter = intake.NewStarter(intake.StarterConfig{
 		Store: cfg.store, Start: b.dispatcher.StartEvent, Workers: starterWorkers, Now: time.Now, Logger: cfg.logger,
 	})
+	b.launcher = intake.NewLauncher(intake.LauncherConfig{
+		Store: cfg.store, Launch: b.dispatcher.LaunchAction, Workers: launcherWorkers, Now: time.Now, Logger: cfg.logger,
+	})
 	if err := b.registry.Register(collectors.NewGoCollector()); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -114,7 +120,7 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	// Only an embedded database is known to have this process as its one worker.
 	handoff := intake.NewHandoff(handoffMax, handoffBytes)
 	in := intake.Config{
-		Store: cfg.store, Starter: b.starter,
+		Store: cfg.store, Starter: b.starter, Launcher: b.launcher,
 		Quick:       func(id busbar.EndpointID) bool { return health.Quick(string(id)) },
 		AttemptTime: cfg.delivery.DeliveryTimeout + activities.ClaimMargin,
 		Lanes:       4, Now: time.Now, Logger: cfg.logger, Observer: b.metrics,
@@ -170,6 +176,11 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 		WorkerStopTimeout:                       workerStopTime,
 	})
 	workflows.Register(w, acts)
+	commands, err := b.commands()
+	if err != nil {
+		return err
+	}
+	workflows.RegisterCommands(w, commands)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -190,6 +201,8 @@ func (b *backend) startBackground(ctx context.Context) error {
 	}
 	reconciler := dispatch.NewReconciler(b.dispatcher, time.Now, b.cfg.logger)
 	b.background.Go(func() { reconciler.Run(ctx) })
+	actions := dispatch.NewActionReconciler(b.dispatcher, b.intake, time.Now, b.cfg.logger)
+	b.background.Go(func() { actions.Run(ctx) })
 	watch := intake.NewWatch(b.intake, b.cfg.store, b.cfg.logger)
 	b.background.Go(func() { watch.Run(ctx) })
 	announcer := intake.NewAnnouncer(b.intake, b.cfg.store, b.cfg.logger)
@@ -207,12 +220,13 @@ func (b *backend) Close() {
 	if b.endAnnouncing != nil {
 		b.endAnnouncing()
 	}
-	if b.intake != nil {
-		b.intake.Close()
-	}
 	if b.starter != nil {
 		b.starter.Close()
 	}
+	if b.launcher != nil {
+		b.launcher.Close()
+	}
+	// What it carries out is put on record through the intake.
 	if b.worker != nil {
 		b.worker.Stop()
 	}
@@ -220,6 +234,9 @@ func (b *backend) Close() {
 		b.cancel()
 	}
 	b.background.Wait()
+	if b.intake != nil {
+		b.intake.Close()
+	}
 	if b.recorder != nil {
 		b.recorder.Close()
 	}
