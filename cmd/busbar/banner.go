@@ -9,7 +9,9 @@ import (
 // banner is what a person sees when everything runs.
 type banner struct {
 	url, temporalUI, data string
-	keys                  []bootstrapKey
+	// home is empty when none is simulated.
+	home string
+	keys []bootstrapKey
 }
 
 // print writes it at once, so that no log line comes in between.
@@ -22,6 +24,9 @@ func (b banner) print(out io.Writer) {
 	}
 	if b.data != "" {
 		fmt.Fprintf(w, "  Data               %s\n", b.data)
+	}
+	if b.home != "" {
+		fmt.Fprintf(w, "  Simulated home     %s\n", b.home)
 	}
 	fresh := false
 	for _, k := range b.keys {

@@ -21,9 +21,9 @@ type devCmd struct {
 	AllowCIDRs     string  `name:"allow-cidrs" env:"BUSBAR_ALLOW_CIDRS" default:"127.0.0.0/8,::1/128" help:"Private ranges that endpoints may live in."`
 	Worker         bool    `env:"BUSBAR_WORKER" default:"true" negatable:"" help:"Whether a worker runs, too."`
 	Durability     string  `env:"BUSBAR_DURABILITY" enum:"power,process" default:"power" help:"What a 202 survives: power (loss of power) or process (a crash; faster)."`
-	Simulate       bool    `env:"BUSBAR_SIMULATE" default:"true" negatable:"" help:"Run the simulated home; this version has none yet."`
-	SimulateSpeed  float64 `name:"simulate-speed" env:"BUSBAR_SIMULATE_SPEED" default:"60" help:"Simulated seconds a second."`
+	Simulate       bool    `env:"BUSBAR_SIMULATE" default:"true" negatable:"" help:"Run a simulated home in the sandbox environment."`
 	RateLimit      float64 `name:"rate-limit" env:"BUSBAR_RATE_LIMIT" default:"0" help:"Requests a second for one API key; 0 is no limit."`
+	speedFlags
 	temporalFlags
 	deliveryFlags
 	profileFlags
@@ -102,20 +102,18 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit, allow: c.AllowCIDRs,
 		worker: c.Worker, listener: listener, publicURL: url, temporalUI: server.UIURL(), codec: c.EncryptPayloads && server.UIURL() != "",
-		banner: banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys},
+		simulateSpeed: c.speed(c.Simulate),
+		banner:        banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys},
 	})
 }
 
 // check refuses values before anything is begun.
 func (c *devCmd) check() error {
-	if !(c.SimulateSpeed > 0 && c.SimulateSpeed <= maxSimulateSpeed) { // not a number, too
-		return fmt.Errorf("--simulate-speed: %v is not above 0 and at most %v", c.SimulateSpeed, float64(maxSimulateSpeed))
+	if err := c.speedFlags.check(); err != nil {
+		return err
 	}
 	return c.apiFlags.check()
 }
-
-// maxSimulateSpeed lets a simulated day pass in a second.
-const maxSimulateSpeed = 86_400
 
 // embeddedStopTime is what the embedded server gets to stop.
 const embeddedStopTime = 4 * time.Second

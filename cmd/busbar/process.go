@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"busbar/internal/keyring"
+	"busbar/internal/simulator"
 	"busbar/internal/store"
 	"busbar/internal/temporal"
 	"busbar/web"
@@ -31,8 +32,10 @@ type processConfig struct {
 	publicURL  string
 	temporalUI string
 	// codec: the Temporal UI has payloads decrypted here.
-	codec  bool
-	banner banner
+	codec bool
+	// simulateSpeed is zero when there is no simulated home.
+	simulateSpeed float64
+	banner        banner
 }
 
 // runProcess runs a backend behind its HTTP surface until the context ends.
@@ -57,9 +60,18 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 	s := serveHTTP(cfg.listener, handler, e.logger)
 	closer.add(s.close)
 	b.readiness.wait(ctx, cfg.worker)
-	if ctx.Err() == nil {
-		cfg.banner.print(e.stdout)
+	if ctx.Err() != nil {
+		return s.wait(ctx)
 	}
+	if cfg.simulateSpeed > 0 {
+		stop, err := simulate(ctx, cfg.store, cfg.listener.Addr(), cfg.simulateSpeed, e.logger)
+		if err != nil {
+			return fmt.Errorf("start simulated home: %w", err)
+		}
+		closer.add(stop)
+		cfg.banner.home = fmt.Sprintf("site %s, a day in %s; --no-simulate turns it off", simulator.Site, simulatedDay(cfg.simulateSpeed))
+	}
+	cfg.banner.print(e.stdout)
 	return s.wait(ctx)
 }
 

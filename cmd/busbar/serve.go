@@ -13,8 +13,10 @@ type serveCmd struct {
 	AllowCIDRs    string `name:"allow-cidrs" env:"BUSBAR_ALLOW_CIDRS" help:"Private ranges that endpoints may live in."`
 	Worker        bool   `env:"BUSBAR_WORKER" default:"true" negatable:"" help:"Whether a worker runs, too."`
 	TemporalUIURL string `name:"temporal-ui-url" env:"BUSBAR_TEMPORAL_UI_URL" help:"URL of the cluster's web UI, for links."`
+	Simulate      bool   `env:"BUSBAR_SIMULATE" default:"false" negatable:"" help:"Run a simulated home in the sandbox environment; in one copy only."`
 	databaseFlags
 	RateLimit float64 `name:"rate-limit" env:"BUSBAR_RATE_LIMIT" default:"600" help:"Requests a second for one API key; 0 is no limit."`
+	speedFlags
 	temporalFlags
 	deliveryFlags
 	profileFlags
@@ -28,6 +30,14 @@ type workerCmd struct {
 	temporalFlags
 	deliveryFlags
 	profileFlags
+}
+
+// check refuses values before anything is begun.
+func (c *serveCmd) check() error {
+	if err := c.speedFlags.check(); err != nil {
+		return err
+	}
+	return c.apiFlags.check()
 }
 
 // Run serves until the context ends.
@@ -56,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, e env) (err error) {
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit,
 		allow: c.AllowCIDRs, worker: c.Worker, listener: listener, publicURL: url, temporalUI: c.TemporalUIURL,
-		banner: banner{url: url, temporalUI: c.TemporalUIURL, keys: keys},
+		simulateSpeed: c.speed(c.Simulate), banner: banner{url: url, temporalUI: c.TemporalUIURL, keys: keys},
 	})
 }
 

@@ -24,10 +24,11 @@ type readings struct {
 
 // report tells Busbar what has changed: connections first, then readings.
 func (s *Simulator) report(ctx context.Context) error {
-	now := s.cfg.Now().UTC().Truncate(time.Millisecond)
-	if err := s.reportConnections(ctx, now); err != nil {
+	if err := s.reportConnections(ctx, s.cfg.Now()); err != nil {
 		return err
 	}
+	// A reading was observed after the connection that it came over.
+	now := s.cfg.Now().UTC().Truncate(time.Millisecond)
 	first, then := s.due(now)
 	if len(first) == 0 {
 		return errIdle

@@ -127,7 +127,11 @@ func (s *Simulator) build(at *site) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clock = home.NewClock(origin, place, s.cfg.Speed)
-	s.home, err = home.New(home.Config{Place: place, Start: s.clock.At(s.cfg.Now()), Seed: s.cfg.Seed})
+	// One tick earlier, so that the first reading is of a tick that was.
+	begin := s.clock.At(s.cfg.Now()).Add(-home.Tick)
+	if s.home, err = home.New(home.Config{Place: place, Start: begin, Seed: s.cfg.Seed}); err != nil {
+		return err
+	}
 	clear(s.returns)
-	return err
+	return nil
 }
