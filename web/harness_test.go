@@ -22,6 +22,7 @@ import (
 	"busbar"
 	"busbar/internal/intake"
 	"busbar/internal/keyring"
+	"busbar/internal/listener"
 	"busbar/internal/store"
 	"busbar/internal/webhook"
 	"busbar/web"
@@ -36,14 +37,15 @@ const (
 // app is the real handler over a real store and a real intake. Only Temporal is not there: what it would be asked is
 // noted.
 type app struct {
-	t       testing.TB
-	store   *store.Store
-	server  *web.Server
-	handler http.Handler
-	cluster *cluster
-	logs    *lockedBuffer
-	ready   atomic.Pointer[web.Readiness]
-	offset  atomic.Int64
+	t         testing.TB
+	store     *store.Store
+	server    *web.Server
+	handler   http.Handler
+	cluster   *cluster
+	listeners *listener.Exchange
+	logs      *lockedBuffer
+	ready     atomic.Pointer[web.Readiness]
+	offset    atomic.Int64
 }
 
 // options change what an app is made of.
@@ -81,8 +83,10 @@ func newApp(t testing.TB, opt options) *app {
 		starter.Close()
 		must(t, a.store.Close())
 	})
+	a.listeners, err = listener.New(listener.Config{Store: a.store, Retrier: a.cluster, Now: a.now, Logger: logger})
+	must(t, err)
 	cfg := web.Config{
-		Store: a.store, Intake: in, Devices: in, Redeliverer: a.cluster, Guard: opt.guard, Logger: logger,
+		Store: a.store, Intake: in, Devices: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
 		Ready:           func(context.Context) web.Readiness { return *a.ready.Load() },
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
 		TemporalUIURL:     "http://temporal.example",

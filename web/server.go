@@ -28,6 +28,8 @@ type (
 	Devices = api.Devices
 	// Redeliverer acts on deliveries that exist.
 	Redeliverer = api.Redeliverer
+	// Listeners bring attempts and the programs that fetch them together.
+	Listeners = api.Listeners
 	// URLChecker says whether a URL may be a target.
 	URLChecker = api.URLChecker
 )
@@ -48,6 +50,7 @@ type Config struct {
 	Intake      Intake
 	Devices     Devices
 	Redeliverer Redeliverer
+	Listeners   Listeners
 	Guard       URLChecker
 	Logger      *slog.Logger
 	// Ready is asked by GET /readyz and the landing page.
@@ -98,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Redeliverer: cfg.Redeliverer, Guard: cfg.Guard, Logger: cfg.Logger,
+		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Redeliverer: cfg.Redeliverer, Listeners: cfg.Listeners, Guard: cfg.Guard, Logger: cfg.Logger,
 		Now: cfg.Now, RateLimit: cfg.RateLimit, DeliveryTimeout: cfg.DeliveryTimeout,
 		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, PublicURL: cfg.PublicURL, Document: document,
 	})

@@ -19,6 +19,7 @@ import (
 	"busbar/internal/dispatch"
 	"busbar/internal/driver"
 	"busbar/internal/intake"
+	"busbar/internal/listener"
 	"busbar/internal/metrics"
 	"busbar/internal/store"
 	"busbar/internal/webhook"
@@ -46,6 +47,7 @@ type backend struct {
 	launcher   *intake.Launcher
 	intake     *intake.Intake
 	dispatcher *dispatch.Dispatcher
+	listeners  *listener.Exchange
 	recorder   *batch.Batcher[*store.Finished]
 	worker     worker.Worker
 	registry   *prometheus.Registry
@@ -105,6 +107,10 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	cfg.store.SetCare(store.CarePolicy{DisableAfter: cfg.delivery.DisableAfter, TellAfter: schedule.Total()})
 	eager := cfg.worker
 	b.dispatcher = dispatch.New(cfg.client, cfg.namespace, cfg.store, eager)
+	b.listeners, err = listener.New(listener.Config{Store: cfg.store, Retrier: b.dispatcher, Now: time.Now, Logger: cfg.logger})
+	if err != nil {
+		return nil, err
+	}
 	b.starter = intake.NewStarter(intake.StarterConfig{
 		Store: cfg.store, Start: b.dispatcher.StartEvent, Workers: starterWorkers, Now: time.Now, Logger: cfg.logger,
 	})
@@ -159,7 +165,7 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 		return err
 	}
 	acts, err := activities.New(activities.Config{
-		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.sender, Prepared: handoff,
+		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.listeners.Sender(b.sender), Prepared: handoff,
 		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
 		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
 	})
@@ -196,6 +202,7 @@ func (b *backend) startBackground(ctx context.Context) error {
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.readiness = newReadiness(b.cfg.client, b.starter)
 	b.background.Go(func() { b.readiness.run(ctx) })
+	b.background.Go(func() { b.listeners.Run(ctx) })
 	if !b.cfg.worker {
 		return nil
 	}

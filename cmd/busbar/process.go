@@ -59,6 +59,8 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 	}
 	s := serveHTTP(cfg.listener, handler, e.logger)
 	closer.add(s.close)
+	// Before the listener closes: programs that wait for requests are answered, and come back to another copy.
+	closer.add(func() error { b.listeners.Close(); return nil })
 	b.readiness.wait(ctx, cfg.worker)
 	if ctx.Err() != nil {
 		return s.wait(ctx)
@@ -78,7 +80,7 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 // handler is what the process answers over HTTP.
 func (b *backend) handler(cfg processConfig) (http.Handler, error) {
 	server, err := web.New(web.Config{
-		Store: cfg.store, Intake: b.intake, Devices: b.intake, Redeliverer: b.dispatcher, Guard: b.guard, Now: time.Now, Logger: b.cfg.logger,
+		Store: cfg.store, Intake: b.intake, Devices: b.intake, Redeliverer: b.dispatcher, Listeners: b.listeners, Guard: b.guard, Now: time.Now, Logger: b.cfg.logger,
 		PublicURL: cfg.publicURL, TemporalUIURL: cfg.temporalUI, Version: version, RateLimit: cfg.rateLimit,
 		DeliveryTimeout: cfg.delivery.DeliveryTimeout, Registry: b.registry, Ready: b.ready,
 		WorkflowURL: func(workflowID, runID string) string {

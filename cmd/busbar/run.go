@@ -25,6 +25,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"API and dashboard against PostgreSQL and an external Temporal cluster; any number of copies."`
 	Worker  workerCmd  `cmd:"" help:"Workers only; any number of copies."`
 	Migrate migrateCmd `cmd:"" help:"Apply or list the database migrations."`
+	Listen  listenCmd  `cmd:"" help:"For development: take deliveries to a local URL through a temporary endpoint."`
 	Bench   benchCmd   `cmd:"" help:"Measure: a load generator and a receiver that verifies what it gets."`
 	Probe   probeCmd   `cmd:"" hidden:"" help:"Ask a running copy whether it is ready; for health checks of containers."`
 }

@@ -1,9 +1,10 @@
 package deploy_test
 
-// variables are all that the program reads from its environment, as the README's table of configuration has them.
+// variables are all that the program reads from its environment, as the README has them.
 var variables = []string{
 	"BUSBAR_ADDR",
 	"BUSBAR_ADMIN_PASSWORD",
+	"BUSBAR_API_KEY",
 	"BUSBAR_ALLOW_CIDRS",
 	"BUSBAR_DATA",
 	"BUSBAR_DATABASE_URL",

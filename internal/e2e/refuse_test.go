@@ -79,6 +79,13 @@ func TestRefusedStarts(t *testing.T) {
 		{"worker with unreachable database", []string{"worker", "--database-url", "postgres://127.0.0.1:1/none"}, []string{key}, []string{"127.0.0.1:1"}},
 		{"migrate with unreachable database", []string{"migrate", "up", "--database-url", "postgres://127.0.0.1:1/none"}, nil, []string{"127.0.0.1:1"}},
 		{"dev with unreachable database", devArgs(t, "--database-url", "postgres://127.0.0.1:1/none"), nil, []string{"127.0.0.1:1"}},
+		{"listen without target", []string{"listen", "--api-key", "sk_test_0123456789abcdef"}, nil, []string{"--forward-to"}},
+		{"listen to no URL", []string{"listen", "--forward-to", "localhost:3000"}, nil, []string{"--forward-to", "localhost:3000"}},
+		{"listen to a file", []string{"listen", "--forward-to", "file:///etc/hosts"}, nil, []string{"--forward-to"}},
+		{"listen without key", []string{"listen", "--forward-to", "http://localhost:3000"}, nil, []string{"--api-key", "BUSBAR_API_KEY"}},
+		{"listen with no key", []string{"listen", "--forward-to", "http://localhost:3000", "--api-key", "secret"}, nil, []string{"--api-key"}},
+		{"listen at no server", []string{"listen", "--forward-to", "http://localhost:3000", "--url", "here"}, nil, []string{"--url", "here"}},
+		{"listen at a server that is away", []string{"listen", "--forward-to", "http://localhost:3000", "--url", "http://127.0.0.1:1"}, []string{"BUSBAR_API_KEY=sk_test_0123456789abcdef"}, []string{"http://127.0.0.1:1", "connection refused"}},
 		{"probe without server", []string{"probe", "http://127.0.0.1:1/readyz"}, nil, []string{"127.0.0.1:1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

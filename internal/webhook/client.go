@@ -192,13 +192,19 @@ func (c *Client) read(resp *http.Response, result *Result, maxBody int64) error 
 }
 
 func judgeResponse(caller, attempt context.Context, status int, bodyErr error, timeout time.Duration) failure {
+	f := judgeStatus(status)
+	if f.class == ClassNone && bodyErr != nil {
+		return classifyBody(caller, attempt, bodyErr, timeout)
+	}
+	return f
+}
+
+func judgeStatus(status int) failure {
 	switch {
 	case status >= 300 && status < 400:
 		return failure{ClassRedirect, fmt.Sprintf("answered %d: redirects are not followed", status)}
 	case status < 200 || status >= 300:
 		return failure{ClassStatus, fmt.Sprintf("answered %d", status)}
-	case bodyErr != nil:
-		return classifyBody(caller, attempt, bodyErr, timeout)
 	default:
 		return failure{}
 	}

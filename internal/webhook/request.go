@@ -52,6 +52,29 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	if err != nil {
 		return nil, nil, err
 	}
+	sent, shown, err := c.headers(r, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, given := sent[headerIdempotency]; !given {
+		// Without values the header is not sent; it tells the transport that the message may be sent again when a kept
+		// connection turns out to be dead. Receivers know repeats by the message id.
+		sent[headerIdempotency] = []string{}
+	}
+	method := cmp.Or(r.Method, http.MethodPost)
+	req, err = http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, nil, errors.New("the request cannot be made")
+	}
+	req.Header = sent
+	if r.NoReplay {
+		req.GetBody = nil
+	}
+	return req, shown, nil
+}
+
+// headers returns the header to send and the one to show for it, the user's own values masked.
+func (c *Client) headers(r Request, at time.Time) (sent, shown http.Header, err error) {
 	if err := checkSendable(r.Header); err != nil {
 		return nil, nil, err
 	}
@@ -62,10 +85,7 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	if err := checkSendable(ours); err != nil {
 		return nil, nil, err
 	}
-	sent := make(http.Header, len(ours)+len(r.Header)+1)
-	// Without values the header is not sent; it tells the transport that the message may be sent again when a kept
-	// connection turns out to be dead. Receivers know repeats by the message id.
-	sent[headerIdempotency] = []string{}
+	sent = make(http.Header, len(ours)+len(r.Header)+1)
 	shown = make(http.Header, len(ours)+len(r.Header))
 	for name, values := range r.Header {
 		if name = textproto.CanonicalMIMEHeaderKey(name); reserved(name) {
@@ -79,16 +99,7 @@ func (c *Client) build(ctx context.Context, r Request, at time.Time) (req *http.
 	for name, values := range ours {
 		sent[name], shown[name] = values, values
 	}
-	method := cmp.Or(r.Method, http.MethodPost)
-	req, err = http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(r.Body))
-	if err != nil {
-		return nil, nil, errors.New("the request cannot be made")
-	}
-	req.Header = sent
-	if r.NoReplay {
-		req.GetBody = nil
-	}
-	return req, shown, nil
+	return sent, shown, nil
 }
 
 func sign(r Request, at time.Time) (string, error) {

@@ -35,6 +35,8 @@ const (
 	ClassProtocol ErrorClass = "protocol"
 	// ClassCanceled is an attempt that its caller, or Close, cut short. It says nothing about the endpoint.
 	ClassCanceled ErrorClass = "canceled"
+	// ClassListener is a request that the program of a listener neither took nor answered in time.
+	ClassListener ErrorClass = "listener_away"
 	// ClassRequest is a request that cannot be made: no key, no message id, no URL, a bad header. Nothing was dialled.
 	ClassRequest ErrorClass = "request"
 )

@@ -12,6 +12,7 @@ import (
 
 	"busbar"
 	"busbar/internal/intake"
+	"busbar/internal/listener"
 	"busbar/internal/store"
 )
 
@@ -41,6 +42,13 @@ type Redeliverer interface {
 	ProbeNow(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
 }
 
+// Listeners bring attempts and the programs that fetch them together.
+type Listeners interface {
+	Fetch(ctx context.Context, l busbar.Listener, r listener.FetchRequest) ([]listener.Request, error)
+	Answer(ctx context.Context, l busbar.Listener, a listener.Answer) error
+	Resume(ctx context.Context, l busbar.Listener) error
+}
+
 // URLChecker says whether a URL may be a target: nil, webhook.ErrNotURL, *webhook.ForbiddenError or the context's error.
 type URLChecker interface {
 	CheckURL(ctx context.Context, rawURL string, allowHTTP bool) error
@@ -52,6 +60,7 @@ type Config struct {
 	Intake      Intake
 	Devices     Devices
 	Redeliverer Redeliverer
+	Listeners   Listeners
 	Guard       URLChecker
 	Logger      *slog.Logger
 	// Now is the clock; nil is time.Now.
@@ -88,6 +97,8 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make API: nothing was given that takes readings")
 	case cfg.Redeliverer == nil:
 		return nil, errors.New("make API: no redeliverer was given")
+	case cfg.Listeners == nil:
+		return nil, errors.New("make API: no listeners were given")
 	case cfg.Guard == nil:
 		return nil, errors.New("make API: no guard was given")
 	case cfg.Logger == nil:

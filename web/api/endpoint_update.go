@@ -19,8 +19,12 @@ func (a *API) updateEndpoint(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, busbar.Invalid("url", "required", "cannot be taken away")
 	}
 	// Whether it exists is asked first: a name server has nothing to do with an endpoint that does not.
-	if _, err := a.Store.Endpoint(ctx, r.Env, busbar.EndpointID(id)); err != nil {
+	was, err := a.Store.Endpoint(ctx, r.Env, busbar.EndpointID(id))
+	if err != nil {
 		return nil, err
+	}
+	if _, temporary := busbar.ListenerOf(was.URL); temporary && body.URL.Given {
+		return nil, busbar.Invalid("url", "listener", "that of a listener cannot be changed")
 	}
 	c, err := a.checkEndpoint(ctx, r.Env, body)
 	if err != nil {

@@ -12,6 +12,7 @@ const (
 	groupEvents     = "Events"
 	groupTypes      = "Event types"
 	groupEndpoints  = "Endpoints"
+	groupListeners  = "Listeners"
 	groupDeliveries = "Deliveries"
 	groupKeys       = "API keys"
 	groupSites      = "Sites"
@@ -27,8 +28,8 @@ const (
 // Routes lists every route of the API: the server serves exactly these, and the API's description describes them.
 func Routes() []Route {
 	return slices.Concat(
-		eventRoutes(), eventTypeRoutes(), endpointRoutes(), deliveryRoutes(), siteRoutes(), deviceRoutes(), telemetryRoutes(),
-		familyRoutes(), actionRoutes(), faultRoutes(), apiKeyRoutes(), metaRoutes(),
+		eventRoutes(), eventTypeRoutes(), endpointRoutes(), listenerRoutes(), deliveryRoutes(), siteRoutes(), deviceRoutes(),
+		telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), apiKeyRoutes(), metaRoutes(),
 	)
 }
 

@@ -144,10 +144,12 @@ func idempotency(r *http.Request, key busbar.KeyID, body []byte) (*store.Idempot
 	}, nil
 }
 
-// extender moves the server's deadline for the answer. The network's clock is the real one, whatever Config.Now is.
+// extender moves the server's deadlines for the answer: that for writing, and that for reading, at which the server takes
+// the client for gone. The network's clock is the real one, whatever Config.Now is.
 func extender(w http.ResponseWriter) func(time.Duration) error {
 	return func(d time.Duration) error {
-		err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
+		c, until := http.NewResponseController(w), time.Now().Add(d)
+		err := errors.Join(c.SetReadDeadline(until), c.SetWriteDeadline(until))
 		if errors.Is(err, http.ErrNotSupported) {
 			return nil // there is no deadline to move
 		}
