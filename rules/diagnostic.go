@@ -54,14 +54,35 @@ func suggest(name string, known []string) string {
 func nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
+		if k == "" {
+			continue
+		}
 		if strings.EqualFold(k, name) {
 			return k
 		}
-		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < least {
+		d := editDistance(strings.ToLower(name), strings.ToLower(k))
+		if abbreviates(name, k) {
+			d = min(d, 1)
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}
 	return best
+}
+
+// abbreviates reports whether a name is another one with letters left out, as lvl is of level.
+func abbreviates(name, full string) bool {
+	if len(name) < 2 || name[0] != full[0] {
+		return false
+	}
+	at := 0
+	for i := 0; i < len(full) && at < len(name); i++ {
+		if full[i] == name[at] {
+			at++
+		}
+	}
+	return at == len(name)
 }
 
 // editDistance counts the letters to insert, drop, replace or swap with their neighbour.

@@ -28,7 +28,7 @@ type Input struct {
 	At time.Time
 	// Steps are those of the run that have ended, Error is what a failed one ended with.
 	Steps []StepResult
-	Error *StepError
+	Error *Failure
 	// eventType is that of Event, for filters, which look at no event itself.
 	eventType string
 }
@@ -40,8 +40,8 @@ type StepResult struct {
 	Message string `json:"message"`
 }
 
-// StepError is what a step failed with for good.
-type StepError struct {
+// Failure is what a step failed with for good.
+type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	// Step counts from 1.

@@ -26,9 +26,9 @@ var (
 		{"message", "What was said of it.", typ{kind: kindString}, func(_ *frame, ref any) value { return stringOf(ref.(*StepResult).Message) }},
 	}}
 	errorObject = &object{name: "the error", members: []member{
-		{"code", "The device's or the driver's code.", typ{kind: kindString}, func(_ *frame, ref any) value { return stringOf(ref.(*StepError).Code) }},
-		{"message", "What was said of it.", typ{kind: kindString}, func(_ *frame, ref any) value { return stringOf(ref.(*StepError).Message) }},
-		{"step", "Which step failed, from 1.", typ{kind: kindNumber}, func(_ *frame, ref any) value { return numberOf(float64(ref.(*StepError).Step)) }},
+		{"code", "The device's or the driver's code.", typ{kind: kindString}, func(_ *frame, ref any) value { return stringOf(ref.(*Failure).Code) }},
+		{"message", "What was said of it.", typ{kind: kindString}, func(_ *frame, ref any) value { return stringOf(ref.(*Failure).Message) }},
+		{"step", "Which step failed, from 1.", typ{kind: kindNumber}, func(_ *frame, ref any) value { return numberOf(float64(ref.(*Failure).Step)) }},
 	}}
 	// filterObject is what an endpoint's filter sees.
 	filterObject = &object{name: "a filter", members: []member{
@@ -131,7 +131,7 @@ func (s scene) variables() *object {
 		device, state, previous = byFamily[s.family].device, byFamily[s.family].state, byFamily[s.family].previous
 	}
 	o := &object{name: "a rule", members: []member{
-		{"event", "What happened.", typ{kind: kindObject, object: eventObject}, itself},
+		{"event", "What happened.", typ{kind: kindObject, object: eventObject}, ofEvent("event")},
 		{"device", "What it happened to.", typ{kind: kindObject, object: device}, eventDevice},
 		{"state", "The state of that device, after the event.", typ{kind: kindObject, object: state}, eventDevice},
 		{"previous", "The state of that device, before the event.", typ{kind: kindObject, object: previous}, eventDevice},
@@ -143,7 +143,7 @@ func (s scene) variables() *object {
 			return value{kind: kindObject, ref: f.in.Site}
 		}},
 		{"now", "The event's time, on the site's clock.", typ{kind: kindTime}, func(f *frame, _ any) value { return timeOf(f.in.now()) }},
-		{"cause", "What the event follows from.", typ{kind: kindObject, object: causeObject}, itself},
+		{"cause", "What the event follows from.", typ{kind: kindObject, object: causeObject}, ofEvent("cause")},
 	}}
 	if s.steps {
 		o.members = append(o.members, member{"steps", "The steps that have ended.", listType(typ{kind: kindObject, object: stepObject}), func(f *frame, _ any) value {
@@ -163,6 +163,16 @@ func (s scene) variables() *object {
 		}})
 	}
 	return o
+}
+
+// ofEvent is the event as such; there is none before it, and when a window opens.
+func ofEvent(name string) func(*frame, any) value {
+	return func(f *frame, _ any) value {
+		if f.in.Event == nil {
+			return unknownOf(name, ReasonMissing)
+		}
+		return value{kind: kindObject, ref: f.in.Event}
+	}
 }
 
 func eventDevice(f *frame, _ any) value {

@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"time"
+
+	"busbar"
+)
+
+// EndHold gives what becomes of a hold that is due. The snapshot is of now; e is the event that began the hold. The
+// edge must still have a hold of this id, otherwise it was broken or ended meanwhile and nothing moves.
+func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, now time.Time) (Run, error) {
+	in, err := s.after(e)
+	if err != nil {
+		return Run{}, err
+	}
+	in.At, in.Changed = now, nil
+	if in.Device != nil {
+		in.Previous = in.Device.Announced
+	}
+	edge := rule.Keys[key]
+	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
+		ID: derivedID("run_", s.Environment, rule.ID, rule.Version, key, holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+		Trigger: TriggerHold, EventID: e.ID, HoldID: holdID, DecidedAt: now, Before: edge,
+	}}
+	a.run.Decision = a.holdEnd(holdID)
+	a.run.After = a.edge
+	return a.run, nil
+}
+
+func (a *asking) holdEnd(holdID string) Decision {
+	h := a.edge.Hold
+	switch {
+	case h == nil || h.ID != holdID:
+		return DecisionSuperseded
+	case h.Version != a.rule.Version || a.rule.Rule.Mode == ModeDisabled || a.snap.Stopped || a.rule.Paused:
+		a.drop(DecisionSuperseded)
+		return DecisionSuperseded
+	case a.now.Before(h.Due):
+		return DecisionHolding
+	}
+	t := a.condition()
+	a.follow(t)
+	switch {
+	case a.edge.Hold == nil && t == isError:
+		a.spend()
+		return DecisionError
+	case a.edge.Hold == nil:
+		return a.run.Ended.Decision
+	case t == isUnknown:
+		// Within its grace: it fires when it is known again, or ends with the grace.
+		waiting := *a.edge.Hold
+		waiting.Due = waiting.UnknownSince.Add(a.rule.Rule.Grace + time.Millisecond)
+		a.edge.Hold = &waiting
+		return DecisionHolding
+	}
+	if d := a.timely(); d != "" {
+		if a.edge.Hold != nil {
+			a.drop(d)
+		}
+		return d
+	}
+	return a.fire()
+}
+
+// OpenWindow gives what a rule decides for a key when its window opens: it fires when the condition is true and the edge
+// armed. Device is what the key is about, nil for other scopes.
+func OpenWindow(s *Snapshot, rule *Standing, key string, device *busbar.Device, now time.Time) Run {
+	in := &Input{Device: device, Site: s.Site, Devices: s.Devices, Location: s.Location, At: now}
+	if in.Location == nil && s.Site != nil {
+		in.Location = s.Site.Location()
+	}
+	if device != nil {
+		in.Previous = device.Announced
+	}
+	edge := rule.Keys[key]
+	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
+		ID: derivedID("run_", s.Environment, rule.ID, rule.Version, key, "window", now.UnixMicro()), RuleID: rule.ID, RuleVersion: rule.Version,
+		Key: key, Trigger: TriggerWindow, DecidedAt: now, Before: edge,
+	}}
+	a.run.Decision = a.opening()
+	a.run.After = a.edge
+	return a.run
+}
+
+func (a *asking) opening() Decision {
+	if a.snap.Stopped || a.rule.Paused || a.rule.Rule.Mode == ModeDisabled {
+		return DecisionDisabled
+	}
+	t := a.condition()
+	a.follow(t)
+	switch t {
+	case isError:
+		a.spend()
+		return DecisionError
+	case isUnknown:
+		return DecisionUnknown
+	case isFalse:
+		return DecisionFalse
+	case isTrue:
+	}
+	if a.rising() && a.edge.Version != a.rule.Version {
+		// Nothing happened under this version yet: what is true already does not fire because of an edit.
+		a.edge.Version, a.edge.Spent = a.rule.Version, true
+		return DecisionFirstSight
+	}
+	return a.wanted()
+}
+
+// NextOpening is when a window opens next after a time, on the clock of a location; zero when it never does. An opening
+// that a clock change skips is the next time that exists, one that comes twice is the first.
+func (w *Window) NextOpening(after time.Time, loc *time.Location) time.Time {
+	if w.Location != nil {
+		loc = w.Location
+	}
+	day := after.In(loc)
+	for range 9 {
+		wall := time.Date(day.Year(), day.Month(), day.Day(), w.From/60, w.From%60, 0, 0, time.UTC)
+		opening, err := busbar.LocalTime(wall.Format(busbar.LocalTimeLayout), loc)
+		if err == nil && opening.After(after) && w.on(wall.Weekday()) {
+			return opening
+		}
+		day = time.Date(day.Year(), day.Month(), day.Day()+1, 12, 0, 0, 0, loc)
+	}
+	return time.Time{}
+}
+
+// NextOpening is when a rule's window opens next after a time at a site; zero when the rule has none.
+func (c *Compiled) NextOpening(after time.Time, loc *time.Location) time.Time {
+	if c.window == nil {
+		return time.Time{}
+	}
+	return c.window.NextOpening(after, loc)
+}
