@@ -14,7 +14,8 @@ var (
 	byFamily = makeFamilies()
 	// anyDevice and anyState are of a device of which the family is not known before it is there.
 	anyState, anyPrevious = makeAnyState(), makeAnyPrevious()
-	anyDevice             = deviceObject("a device", anyState, anySettings())
+	anySettingsObject     = anySettings()
+	anyDevice             = deviceObject("a device", anyState, anySettingsObject)
 )
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

@@ -26,6 +26,7 @@ type cli struct {
 	Worker  workerCmd  `cmd:"" help:"Workers only; any number of copies."`
 	Migrate migrateCmd `cmd:"" help:"Apply or list the database migrations."`
 	Listen  listenCmd  `cmd:"" help:"For development: take deliveries to a local URL through a temporary endpoint."`
+	Rules   rulesCmd   `cmd:"" help:"Rules as files: check them and run their tests."`
 	Bench   benchCmd   `cmd:"" help:"Measure: a load generator and a receiver that verifies what it gets."`
 	Probe   probeCmd   `cmd:"" hidden:"" help:"Ask a running copy whether it is ready; for health checks of containers."`
 }

@@ -14,6 +14,7 @@ const (
 	groupEndpoints  = "Endpoints"
 	groupListeners  = "Listeners"
 	groupDeliveries = "Deliveries"
+	groupRules      = "Rules"
 	groupKeys       = "API keys"
 	groupSites      = "Sites"
 	groupDevices    = "Devices"
@@ -29,7 +30,7 @@ const (
 func Routes() []Route {
 	return slices.Concat(
 		eventRoutes(), eventTypeRoutes(), endpointRoutes(), listenerRoutes(), deliveryRoutes(), siteRoutes(), deviceRoutes(),
-		telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), apiKeyRoutes(), metaRoutes(),
+		telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), ruleRoutes(), apiKeyRoutes(), metaRoutes(),
 	)
 }
 
