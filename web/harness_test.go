@@ -43,6 +43,7 @@ type app struct {
 	handler   http.Handler
 	cluster   *cluster
 	listeners *listener.Exchange
+	intake    *intake.Intake
 	logs      *lockedBuffer
 	ready     atomic.Pointer[web.Readiness]
 	offset    atomic.Int64
@@ -78,6 +79,7 @@ func newApp(t testing.TB, opt options) *app {
 		AttemptTime: 20 * time.Second, Lanes: 1, Now: a.now, Logger: logger, Observer: nobody{},
 	})
 	must(t, err)
+	a.intake = in
 	t.Cleanup(func() {
 		in.Close()
 		starter.Close()
@@ -86,7 +88,7 @@ func newApp(t testing.TB, opt options) *app {
 	a.listeners, err = listener.New(listener.Config{Store: a.store, Retrier: a.cluster, Now: a.now, Logger: logger})
 	must(t, err)
 	cfg := web.Config{
-		Store: a.store, Intake: in, Devices: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
+		Store: a.store, Intake: in, Devices: in, Commands: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
 		Ready:           func(context.Context) web.Readiness { return *a.ready.Load() },
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
 		TemporalUIURL:     "http://temporal.example",

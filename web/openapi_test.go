@@ -118,12 +118,13 @@ func TestDescriptionIsTrue(t *testing.T) {
 	want[object](a, http.StatusCreated, http.MethodPost, "/v1/sites", `{"id":"site_home","name":"Home","timezone":"UTC"}`)
 	a.createDevice(`{"id":"dev_battery","type":"battery","siteId":"site_home","driver":{"kind":"simulator"}}`)
 	a.report("dev_battery", `{"level":50}`)
-	a.addAction(openAction(a, "dev_battery"))
+	action := a.push("/v1/battery/dev_battery", `{"action":{"command":"charge"}}`)["id"].(string)
+	a.taken(action)
 	listenerID := a.createListener()
 	a.offer(listenerID, "dlv_01980f3ae2b57c3f8d1c5b0a9e7f6d21")
 	ids := map[string]string{
 		"endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
-		"devices": "dev_battery", "simulator": "dev_battery", "actions": "act_open",
+		"devices": "dev_battery", "simulator": "dev_battery", "actions": action,
 		"listeners": listenerID,
 	}
 	for _, r := range api.Routes() {

@@ -26,6 +26,8 @@ type (
 	Intake = api.Intake
 	// Devices takes what is said of devices.
 	Devices = api.Devices
+	// Commands carries commands out.
+	Commands = api.Commands
 	// Redeliverer acts on deliveries that exist.
 	Redeliverer = api.Redeliverer
 	// Listeners bring attempts and the programs that fetch them together.
@@ -49,6 +51,7 @@ type Config struct {
 	Store       *store.Store
 	Intake      Intake
 	Devices     Devices
+	Commands    Commands
 	Redeliverer Redeliverer
 	Listeners   Listeners
 	Guard       URLChecker
@@ -101,7 +104,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Redeliverer: cfg.Redeliverer, Listeners: cfg.Listeners, Guard: cfg.Guard, Logger: cfg.Logger,
+		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Commands: cfg.Commands, Redeliverer: cfg.Redeliverer, Listeners: cfg.Listeners, Guard: cfg.Guard, Logger: cfg.Logger,
 		Now: cfg.Now, RateLimit: cfg.RateLimit, DeliveryTimeout: cfg.DeliveryTimeout,
 		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, PublicURL: cfg.PublicURL, Document: document,
 	})

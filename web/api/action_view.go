@@ -63,10 +63,10 @@ type ActionDetail struct {
 // Try is one time that a driver was asked.
 type Try struct {
 	Number     int               `json:"number"`
-	Phase      busbar.Phase      `json:"phase" enum:"push,revert"`
+	Phase      busbar.Phase      `json:"phase" enum:"push,revert,ended" doc:"ended: a result that came too late."`
 	At         Time              `json:"at"`
 	DurationMs float64           `json:"durationMs"`
-	Outcome    busbar.TryOutcome `json:"outcome" doc:"accepted; pending: the result follows; refused; failed: it is asked again. Empty while it is under way."`
+	Outcome    busbar.TryOutcome `json:"outcome" enum:"open,accepted,pending,refused,failed,interrupted" doc:"open: under way; pending: the result follows; failed: it is asked again; interrupted: cut off, and whether the device was asked is not known."`
 	ErrorCode  string            `json:"errorCode,omitempty"`
 	Message    string            `json:"message,omitempty"`
 	NextTryAt  Time              `json:"nextTryAt,omitzero"`

@@ -34,6 +34,14 @@ type Devices interface {
 	ReleaseHold(ctx context.Context, env busbar.Environment, id busbar.DeviceID) error
 }
 
+// Commands carries commands out. When one of its methods returns without an error, a crash of this process changes nothing.
+type Commands interface {
+	Push(ctx context.Context, env busbar.Environment, r intake.PushRequest, key *intake.Idempotency) (busbar.Action, error)
+	CancelAction(ctx context.Context, env busbar.Environment, id busbar.ActionID) (busbar.Action, error)
+	// ReportResult takes what a gateway says of a command that it took.
+	ReportResult(ctx context.Context, env busbar.Environment, id busbar.ActionID, r intake.ResultReport) (busbar.Action, error)
+}
+
 // Redeliverer acts on deliveries that exist.
 type Redeliverer interface {
 	RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
@@ -59,6 +67,7 @@ type Config struct {
 	Store       *store.Store
 	Intake      Intake
 	Devices     Devices
+	Commands    Commands
 	Redeliverer Redeliverer
 	Listeners   Listeners
 	Guard       URLChecker
@@ -95,6 +104,8 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make API: no intake was given")
 	case cfg.Devices == nil:
 		return nil, errors.New("make API: nothing was given that takes readings")
+	case cfg.Commands == nil:
+		return nil, errors.New("make API: nothing was given that carries commands out")
 	case cfg.Redeliverer == nil:
 		return nil, errors.New("make API: no redeliverer was given")
 	case cfg.Listeners == nil:

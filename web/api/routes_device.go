@@ -93,6 +93,7 @@ func familyRoutes() []Route {
 				Method: http.MethodGet, Path: path + "/{id}", Group: group, Summary: "What a device is, does and can do", Scopes: readDevicesOrActions(),
 				Query: []Param{expedite}, Answer: DeviceRead{}, Status: http.StatusOK, Codes: noDeviceCodes(), Handle: ofFamily(f, (*API).getDeviceOfFamily),
 			},
+			pushRoute(f, path, group),
 			Route{
 				Method: http.MethodPost, Path: path + "/{id}/settings", Group: group, Summary: settings,
 				Scopes: writeDevicesOrActions(), Body: SettingsBody{}, Answer: UpdatedSettings{}, Status: http.StatusOK,
