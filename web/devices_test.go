@@ -237,7 +237,7 @@ func TestManyReadingsAreAnsweredEach(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, options{})
 	a.createHome()
-	got := want[struct{ Items []object }](a, http.StatusAccepted, http.MethodPost, "/v1/devices/state", `{"readings":[
+	got := want[[]object](a, http.StatusAccepted, http.MethodPost, "/v1/devices/state", `{"readings":[
 		{"deviceId":"battery","state":{"level":50}},
 		{"deviceId":"nobody","state":{"level":50}},
 		{"deviceId":"meter","state":{"level":50}},
@@ -253,7 +253,7 @@ func TestManyReadingsAreAnsweredEach(t *testing.T) {
 		{"deviceId":"vehicle","state":{"batteryLevel":1e399}},
 		{"deviceId":"meter","state":{"importPower":-1.5}}]}`)
 	var lines []string
-	for _, item := range got.Items {
+	for _, item := range got {
 		line := fmt.Sprint(item["deviceId"], " ", item["status"])
 		if e, ok := item["error"].(object); ok {
 			line = fmt.Sprint(item["deviceId"], " ", e["code"])
@@ -275,8 +275,8 @@ func TestManyReadingsAreAnsweredEach(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	body := `{"readings":[` + strings.TrimSuffix(strings.Repeat(`{"deviceId":"battery","state":{"level":50}},`, busbar.MaxReadings), ",") + `]}`
-	if all := want[struct{ Items []object }](a, http.StatusAccepted, http.MethodPost, "/v1/devices/state", body); len(all.Items) != busbar.MaxReadings {
-		t.Errorf("%d answers", len(all.Items))
+	if all := want[[]object](a, http.StatusAccepted, http.MethodPost, "/v1/devices/state", body); len(all) != busbar.MaxReadings {
+		t.Errorf("%d answers", len(all))
 	}
 }
 

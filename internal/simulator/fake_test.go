@@ -205,7 +205,7 @@ func (f *fake) postState(w http.ResponseWriter, r *http.Request) {
 		d.state = d.state.Merge(reading.State)
 		items = append(items, map[string]any{"deviceId": reading.DeviceID, "status": "updated"})
 	}
-	f.answer(w, http.StatusAccepted, map[string]any{"items": items})
+	f.answer(w, http.StatusAccepted, items)
 }
 
 // getActions gives one action a page, so that paging is tried, too.

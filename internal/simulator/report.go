@@ -144,19 +144,17 @@ func (s *Simulator) missing(ctx context.Context, id busbar.DeviceID) error {
 
 // send reports a batch. What is wrong with single readings does not end it.
 func (s *Simulator) send(ctx context.Context, batch []reading) error {
-	var answers struct {
-		Items []struct {
-			DeviceID busbar.DeviceID `json:"deviceId"`
-			Error    *struct {
-				Code    busbar.Code `json:"code"`
-				Message string      `json:"message"`
-			} `json:"error"`
-		} `json:"items"`
+	var answers []struct {
+		DeviceID busbar.DeviceID `json:"deviceId"`
+		Error    *struct {
+			Code    busbar.Code `json:"code"`
+			Message string      `json:"message"`
+		} `json:"error"`
 	}
 	if err := s.client.do(ctx, http.MethodPost, "/v1/devices/state", readings{batch}, &answers); err != nil {
 		return fmt.Errorf("report readings: %w", err)
 	}
-	for _, a := range answers.Items {
+	for _, a := range answers {
 		switch {
 		case a.Error == nil:
 		case a.Error.Code == busbar.CodeDeviceNotFound || a.Error.Code == busbar.CodeNotFound:

@@ -61,7 +61,7 @@ func telemetryRoutes() []Route {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/devices/state", Group: groupTelemetry, Summary: "Take what 1 to 500 devices report; each has an answer of its own",
-			Scopes: writeDevices(), Body: ReadingsBody{}, Answer: TakenReadings{}, Status: http.StatusAccepted, Codes: bodyCodes(),
+			Scopes: writeDevices(), Body: ReadingsBody{}, Answer: []TakenItem{}, Status: http.StatusAccepted, Codes: bodyCodes(),
 			Example: `{"readings":[{"deviceId":"dev_battery","state":{"level":97.5}}]}`, Handle: (*API).createStates,
 		},
 		{

@@ -40,11 +40,6 @@ type TakenReading struct {
 	EventID busbar.EventID       `json:"eventId,omitempty" doc:"The device.updated that tells of it."`
 }
 
-// TakenReadings are what became of many readings, in their order.
-type TakenReadings struct {
-	Items []TakenItem `json:"items"`
-}
-
 // TakenItem is what became of one of many readings, or why it was refused.
 type TakenItem struct {
 	DeviceID busbar.DeviceID      `json:"deviceId,omitempty"`
@@ -111,12 +106,12 @@ func (a *API) createStates(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := TakenReadings{make([]TakenItem, len(outcomes))}
+	answer := make([]TakenItem, len(outcomes))
 	for i, o := range outcomes {
-		answer.Items[i] = TakenItem{DeviceID: readings[i].DeviceID, Status: o.Status, EventID: o.EventID}
+		answer[i] = TakenItem{DeviceID: readings[i].DeviceID, Status: o.Status, EventID: o.EventID}
 		if o.Err != nil {
 			f := render(o.Err)
-			answer.Items[i].Error = &f
+			answer[i].Error = &f
 		}
 	}
 	return &Reply{http.StatusAccepted, answer}, nil
