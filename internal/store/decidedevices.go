@@ -30,8 +30,8 @@ type Homes struct {
 }
 
 // Homes reads devices and their sites, and locks the sites: nobody else decides about them, or changes what their devices
-// say, until this transaction has ended. A device that is not registered is left out. Without whole, commands and settings
-// are not read.
+// say, until this transaction has ended. A device that is not registered is left out. Without whole, only what telemetry needs
+// is read of what their owners say.
 func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
 	h := &Homes{Sites: make(map[SiteRef]*busbar.Site), Devices: make(map[DeviceRef]*busbar.Device)}
 	ids := byEnvironment(refs)
@@ -40,7 +40,11 @@ func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
 		for part := range slices.Chunk(ids[env], insertBatch) {
 			var found []deviceRow
 			// The primary key of devices. Saves of devices are kept out, so that the site of each stays.
-			if err := t.db.Where("environment = ? AND id IN ?", string(env), part).Find(&found).Error; err != nil {
+			q := t.db.Where("environment = ? AND id IN ?", string(env), part)
+			if !whole {
+				q = q.Select(bareColumns)
+			}
+			if err := q.Find(&found).Error; err != nil {
 				return nil, fmt.Errorf("read devices: %w", err)
 			}
 			rows = append(rows, found...)
@@ -117,6 +121,12 @@ func (t *DecisionTx) SaveSites(sites []*busbar.Site) error {
 	return nil
 }
 
+// stateBatch keeps the statements of SaveDevices short: SQLite's driver looks at every parameter for each that it binds.
+const stateBatch = 40
+
+// bareColumns are what telemetry needs of a device's configuration.
+const bareColumns = "environment, id, family, site_id, stale_after, driver_kind"
+
 // SaveDevices writes what devices say.
 func (t *DecisionTx) SaveDevices(devices []*busbar.Device) error {
 	if len(devices) == 0 {
@@ -136,7 +146,7 @@ func (t *DecisionTx) SaveDevices(devices []*busbar.Device) error {
 	err := t.db.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "environment"}, {Name: "device_id"}},
 		UpdateAll: true,
-	}).CreateInBatches(&rows, insertBatch).Error
+	}).CreateInBatches(&rows, stateBatch).Error
 	if err != nil {
 		return fmt.Errorf("save states of devices: %w", err)
 	}
@@ -159,16 +169,4 @@ func (t *DecisionTx) AddReadings(readings []Reading) error {
 		return fmt.Errorf("keep readings: %w", err)
 	}
 	return nil
-}
-
-// WholeDevice reads what Homes has left out of a device: its commands and settings.
-func (t *DecisionTx) WholeDevice(d *busbar.Device) error {
-	var row deviceRow
-	err := t.db.Where("environment = ? AND id = ?", string(d.Environment), string(d.ID)).Take(&row).Error
-	if err != nil {
-		return fmt.Errorf("read device %s: %w", d.ID, err)
-	}
-	whole, err := row.device()
-	d.Commands, d.Settings = whole.Commands, whole.Settings
-	return err
 }
