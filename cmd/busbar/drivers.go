@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"busbar"
@@ -14,17 +12,12 @@ import (
 
 // newDrivers makes the ways to reach devices.
 func (b *backend) newDrivers() (*driver.Drivers, error) {
-	return driver.New(driver.Config{Sender: b.sender, Offline: b.offline})
-}
-
-// offline tells whether a simulated device is set to be unreachable.
-func (b *backend) offline(ctx context.Context, env busbar.Environment, id busbar.DeviceID) (bool, error) {
-	// There are fewer kinds of faults than this, and one of each at most.
-	faults, err := b.cfg.store.Faults(ctx, env, id, busbar.PageRequest{Limit: 50})
-	if err != nil {
-		return false, fmt.Errorf("look for faults: %w", err)
-	}
-	return slices.ContainsFunc(faults.Items, func(f busbar.Fault) bool { return f.Kind == busbar.FaultOffline }), nil
+	return driver.New(driver.Config{
+		Sender: b.sender,
+		Offline: func(ctx context.Context, env busbar.Environment, id busbar.DeviceID) (bool, error) {
+			return b.cfg.store.FaultInForce(ctx, env, id, busbar.FaultOffline)
+		},
+	})
 }
 
 // newPuller makes what reads the devices that do not report by themselves.
