@@ -26,8 +26,5 @@ func (s *Site) Location() *time.Location {
 	return loc
 }
 
-// Limits of sites.
-const (
-	MaxSites          = 100_000
-	MaxDevicesPerSite = 200
-)
+// MaxDevicesPerSite bounds what one decision about a site reads.
+const MaxDevicesPerSite = 200
