@@ -43,6 +43,10 @@ bench: ## Measure this machine with the project's own load generator (docs/bench
 generate: ## Write the generated code again
 	go generate ./...
 
+.PHONY: assets
+assets: ## Fetch what the dashboard's pages load from others, as web/assets/package-lock.json has it (needs Node)
+	web/assets/vendor.sh
+
 .PHONY: dist
 dist: ## Build the static binaries for a release, with and without the embedded Temporal server
 	mkdir -p dist

@@ -24,6 +24,12 @@ type (
 	DeviceID string
 	// SiteID names a site, `site_…` unless its owner chose another.
 	SiteID string
+	// UserID names a person who may sign in, `usr_…`.
+	UserID string
+	// SessionID names a session, `ses_…`; it is not the session's token.
+	SessionID string
+	// AuditID names an entry of the audit log, `aud_…`.
+	AuditID string
 	// ActionID names a command on its way to a device, `act_…`.
 	ActionID string
 )
@@ -48,6 +54,15 @@ func NewSiteID() SiteID { return SiteID(newID("site_")) }
 
 // NewActionID makes a fresh action id.
 func NewActionID() ActionID { return ActionID(newID("act_")) }
+
+// NewUserID makes a fresh user id.
+func NewUserID() UserID { return UserID(newID("usr_")) }
+
+// NewSessionID makes a fresh session id.
+func NewSessionID() SessionID { return SessionID(newID("ses_")) }
+
+// NewAuditID makes a fresh id of an audit entry.
+func NewAuditID() AuditID { return AuditID(newID("aud_")) }
 
 // NewRequestID makes a fresh id for one HTTP request, `req_…`.
 func NewRequestID() string { return newID("req_") }

@@ -118,7 +118,7 @@ func (a *Activities) record(ctx context.Context, f *store.Finished) error {
 
 func (a *Activities) request(s intake.Shipment, number int) (webhook.Request, error) {
 	sub := s.Subscriber
-	body, err := payload(&s.Event, sub.PayloadFormat)
+	body, err := s.Event.Payload(sub.PayloadFormat)
 	if err != nil {
 		return webhook.Request{}, err
 	}

@@ -1,3 +1,3 @@
-// Package web is the HTTP side: the server, the API's routes on Echo, health, metrics and the landing page. Nothing
+// Package web is the HTTP side: the server, the API's routes on Echo, the dashboard's pages, health and metrics. Nothing
 // below it knows Echo.
 package web

@@ -56,6 +56,7 @@ type options struct {
 	intake    func(web.Intake) web.Intake
 	timeout   time.Duration
 	retention time.Duration
+	gallery   bool
 }
 
 func newApp(t testing.TB, opt options) *app {
@@ -93,7 +94,7 @@ func newApp(t testing.TB, opt options) *app {
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
 		TemporalUIURL:     "http://temporal.example",
 		WorkflowURL:       func(workflowID, _ string) string { return "http://temporal.example/" + workflowID },
-		WorkflowRetention: opt.retention, Version: "1.2.3", RateLimit: opt.rateLimit,
+		WorkflowRetention: opt.retention, Version: "1.2.3", RateLimit: opt.rateLimit, Gallery: opt.gallery,
 	}
 	if cfg.Guard == nil {
 		cfg.Guard, err = webhook.NewGuard(webhook.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})

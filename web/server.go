@@ -17,6 +17,7 @@ import (
 	"busbar"
 	"busbar/internal/store"
 	"busbar/web/api"
+	"busbar/web/dashboard"
 	"busbar/web/openapi"
 )
 
@@ -56,7 +57,7 @@ type Config struct {
 	Listeners   Listeners
 	Guard       URLChecker
 	Logger      *slog.Logger
-	// Ready is asked by GET /readyz and the landing page.
+	// Ready is asked by GET /readyz and the dashboard.
 	Ready func(ctx context.Context) Readiness
 	// DeliveryTimeout bounds an attempt to an endpoint without a timeout of its own.
 	DeliveryTimeout time.Duration
@@ -66,7 +67,7 @@ type Config struct {
 	Now func() time.Time
 	// PublicURL is where clients reach the server, for links; it may be empty.
 	PublicURL string
-	// TemporalUIURL is linked from the landing page unless empty.
+	// TemporalUIURL is linked from the dashboard unless empty.
 	TemporalUIURL string
 	// WorkflowURL links to a workflow in the Temporal UI, empty when there is none; nil is always empty.
 	WorkflowURL func(workflowID, runID string) string
@@ -75,13 +76,16 @@ type Config struct {
 	Version           string
 	// RateLimit is how many requests a second a key may make; zero is unlimited.
 	RateLimit float64
+	// Gallery also serves the page of all components of the dashboard.
+	Gallery bool
 }
 
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
-	cfg     Config
-	api     *api.API
-	handler http.Handler
+	cfg       Config
+	api       *api.API
+	dashboard *dashboard.Dashboard
+	handler   http.Handler
 	// polled: a worker was seen to poll once.
 	polled atomic.Bool
 }
@@ -116,23 +120,26 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, api: a}
-	router, err := s.router(routes)
+	s.dashboard, err = dashboard.New(dashboard.Config{
+		API: a, Users: cfg.Store, Sessions: cfg.Store, Audit: cfg.Store, Counter: cfg.Store, Watcher: cfg.Store, Logger: cfg.Logger,
+		Now: cfg.Now, PublicURL: cfg.PublicURL, TemporalUIURL: cfg.TemporalUIURL, Version: cfg.Version, Gallery: cfg.Gallery,
+		Ready: func(ctx context.Context) dashboard.Readiness { return dashboard.Readiness(cfg.Ready(ctx)) },
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.around(router, metrics)
+	s.handler = s.around(s.router(routes), metrics)
 	return s, nil
 }
+
+// EndFeeds ends the answers that would not end by themselves. It is for a server that shuts down.
+func (s *Server) EndFeeds() { s.dashboard.EndFeeds() }
 
 // Handler answers everything that the server does.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // router makes Echo's routes of ours.
-func (s *Server) router(routes []api.Route) (http.Handler, error) {
-	landing, err := newLanding(s)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) router(routes []api.Route) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.unrouted
 	for i := range routes {
@@ -142,8 +149,16 @@ func (s *Server) router(routes []api.Route) (http.Handler, error) {
 			return nil
 		})
 	}
+	pages := s.dashboard.Routes()
+	for i := range pages {
+		r := &pages[i]
+		add(e, r.Method, r.Path, func(c echo.Context) error {
+			known := call(c)
+			s.dashboard.Serve(c.Response(), c.Request(), r, dashboard.Call{ID: known.ID, Params: known.Params})
+			return nil
+		})
+	}
 	for path, h := range map[string]http.HandlerFunc{
-		"/": landing.page, "/assets/landing.css": landing.style,
 		"/healthz": s.health, "/readyz": s.ready,
 		"/metrics": promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP,
 	} {
@@ -152,7 +167,7 @@ func (s *Server) router(routes []api.Route) (http.Handler, error) {
 			return nil
 		})
 	}
-	return e, nil
+	return e
 }
 
 // add serves a path of ours, whose parameters stand in braces, and HEAD wherever there is GET.
@@ -181,6 +196,11 @@ func call(c echo.Context) api.Call {
 // unrouted answers for Echo when it finds no route. A path without the method is NOT_FOUND too, with an Allow header.
 func (s *Server) unrouted(err error, c echo.Context) {
 	r := c.Request()
+	if page(r) {
+		known := call(c)
+		s.dashboard.NotFound(c.Response(), r, dashboard.Call{ID: known.ID})
+		return
+	}
 	if theirs, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch theirs.Code {
 		case http.StatusNotFound:
@@ -192,4 +212,9 @@ func (s *Server) unrouted(err error, c echo.Context) {
 		}
 	}
 	s.api.Fail(r.Context(), c.Response(), call(c), "", err)
+}
+
+// page reports whether a request that no route serves comes from somebody who looks at pages.
+func page(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }

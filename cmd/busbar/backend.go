@@ -54,6 +54,9 @@ type backend struct {
 	metrics    *metrics.Metrics
 	readiness  *readiness
 
+	// endFeeds ends the answers of the HTTP surface that would not end by themselves.
+	endFeeds func()
+
 	cancel, endAnnouncing context.CancelFunc
 	background            sync.WaitGroup
 }

@@ -12,6 +12,8 @@ type banner struct {
 	// home is empty when none is simulated.
 	home string
 	keys []bootstrapKey
+	// login lets the first person in to the dashboard; empty when somebody has a password.
+	login string
 }
 
 // print writes it at once, so that no log line comes in between.
@@ -27,6 +29,9 @@ func (b banner) print(out io.Writer) {
 	}
 	if b.home != "" {
 		fmt.Fprintf(w, "  Simulated home     %s\n", b.home)
+	}
+	if b.login != "" {
+		fmt.Fprintf(w, "  Sign in once at    %s\n", b.login)
 	}
 	fresh := false
 	for _, k := range b.keys {

@@ -98,12 +98,16 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	if err != nil {
 		return err
 	}
+	login, err := ensureAdmin(ctx, db, url)
+	if err != nil {
+		return err
+	}
 	c.TemporalAddr = server.FrontendAddr()
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit, allow: c.AllowCIDRs,
 		worker: c.Worker, listener: listener, publicURL: url, temporalUI: server.UIURL(), codec: c.EncryptPayloads && server.UIURL() != "",
-		simulateSpeed: c.speed(c.Simulate),
-		banner:        banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys},
+		gallery: true, simulateSpeed: c.speed(c.Simulate),
+		banner: banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys, login: login},
 	})
 }
 

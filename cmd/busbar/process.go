@@ -35,7 +35,9 @@ type processConfig struct {
 	codec bool
 	// simulateSpeed is zero when there is no simulated home.
 	simulateSpeed float64
-	banner        banner
+	// gallery: the dashboard shows those who work on it all of its components.
+	gallery bool
+	banner  banner
 }
 
 // runProcess runs a backend behind its HTTP surface until the context ends.
@@ -57,7 +59,9 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 	if err != nil {
 		return err
 	}
+	closer.add(func() error { b.endFeeds(); return nil })
 	s := serveHTTP(cfg.listener, handler, e.logger)
+	s.server.RegisterOnShutdown(b.endFeeds)
 	closer.add(s.close)
 	// Before the listener closes: programs that wait for requests are answered, and come back to another copy.
 	closer.add(func() error { b.listeners.Close(); return nil })
@@ -86,11 +90,12 @@ func (b *backend) handler(cfg processConfig) (http.Handler, error) {
 		WorkflowURL: func(workflowID, runID string) string {
 			return temporal.WorkflowURL(cfg.temporalUI, cfg.temporal.TemporalNamespace, workflowID, runID)
 		},
-		WorkflowRetention: temporal.Retention,
+		WorkflowRetention: temporal.Retention, Gallery: cfg.gallery,
 	})
 	if err != nil {
 		return nil, err
 	}
+	b.endFeeds = server.EndFeeds
 	if cfg.apiless {
 		return server.HealthHandler(), nil
 	}

@@ -63,10 +63,14 @@ func (c *serveCmd) Run(ctx context.Context, e env) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	url := publicURL(c.PublicURL, listener)
+	login, err := ensureAdmin(ctx, db, url)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit,
 		allow: c.AllowCIDRs, worker: c.Worker, listener: listener, publicURL: url, temporalUI: c.TemporalUIURL,
-		simulateSpeed: c.speed(c.Simulate), banner: banner{url: url, temporalUI: c.TemporalUIURL, keys: keys},
+		simulateSpeed: c.speed(c.Simulate), banner: banner{url: url, temporalUI: c.TemporalUIURL, keys: keys, login: login},
 	})
 }
 

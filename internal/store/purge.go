@@ -18,18 +18,21 @@ type Purged struct {
 	Readings        int
 	Actions         int
 	Faults          int
+	// Accounts counts sessions, login links and audit entries.
+	Accounts int
 }
 
 // Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
 func (p Purged) Total() int {
-	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults
+	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults + p.Accounts
 }
 
 // expiredKeyGrace keeps a rotated key a while longer than it signs, for people who look into what happened.
 const expiredKeyGrace = 24 * time.Hour
 
 // Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
-// attempts, and up to limit each of readings and ended actions of before that time, and of expired idempotency and signing keys. An event with a pending delivery stays until
+// attempts, and up to limit each of readings and ended actions of before that time, and of expired idempotency and signing
+// keys, sessions, login links and audit entries. An event with a pending delivery stays until
 // that has come to its end; one that is still parked has failed by now. Each batch is a short transaction.
 func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
 	var p Purged
@@ -70,6 +73,10 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged,
 		return p, err
 	}
 	p.Actions, err = s.purgeActions(ctx, before, limit)
+	if err != nil {
+		return p, err
+	}
+	p.Accounts, err = s.purgeAccounts(ctx, limit)
 	return p, err
 }
 

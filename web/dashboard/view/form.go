@@ -1,0 +1,102 @@
+package view
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"busbar"
+)
+
+// Form is what a person filled in, and what is wrong with it.
+type Form struct {
+	Values url.Values
+	// Errors are sentences by the field's name; the empty name is the form itself.
+	Errors map[string]string
+	// Once makes sending it twice do it once.
+	Once string
+}
+
+// Get is one value.
+func (f Form) Get(name string) string { return f.Values.Get(name) }
+
+// Has reports whether a value is among those of a field.
+func (f Form) Has(name, value string) bool {
+	for _, v := range f.Values[name] {
+		if v == value {
+			return true
+		}
+	}
+	return false
+}
+
+// Note keeps what an error says of each field. Paths below a field, as eventTypes[2], count for the field; fields that the
+// form does not have count for the form.
+func (f *Form) Note(err *busbar.Error, fields ...string) {
+	if f.Errors == nil {
+		f.Errors = make(map[string]string)
+	}
+	known := make(map[string]bool, len(fields))
+	for _, name := range fields {
+		known[name] = true
+	}
+	for _, e := range err.Fields {
+		name, rest := e.Path, ""
+		if i := strings.IndexAny(name, ".[("); i >= 0 {
+			name, rest = name[:i], name[i:]
+		}
+		text := Sentence(e.Message)
+		if !known[name] {
+			name, text = "", e.Path+" "+e.Message
+		} else if rest != "" {
+			text = strings.TrimPrefix(rest, ".") + " " + e.Message
+		}
+		if f.Errors[name] == "" {
+			f.Errors[name] = text
+		}
+	}
+	if len(err.Fields) == 0 {
+		f.Errors[""] = Sentence(err.Message)
+	}
+}
+
+// Sentence begins with a capital letter.
+func Sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// option is one choice of a field.
+type option struct{ value, label string }
+
+// described ties a field to its hint and its error, for those who hear the page.
+func described(f Form, name, hint string) templ.Attributes {
+	var ids []string
+	if hint != "" {
+		ids = append(ids, name+"-hint")
+	}
+	attrs := templ.Attributes{}
+	if f.Errors[name] != "" {
+		ids = append(ids, name+"-error")
+		attrs["aria-invalid"] = "true"
+	}
+	if len(ids) > 0 {
+		attrs["aria-describedby"] = strings.Join(ids, " ")
+	}
+	return attrs
+}
+
+// without hides a value: a password is never sent back.
+func (f Form) without(name string) Form {
+	values := make(url.Values, len(f.Values))
+	for key, v := range f.Values {
+		if key != name {
+			values[key] = v
+		}
+	}
+	f.Values = values
+	return f
+}

@@ -1,0 +1,145 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"busbar"
+	"busbar/internal/store"
+)
+
+// furnished is an app in which something has gone on, and the address that it is served at.
+func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[string]string) {
+	t.Helper()
+	a = newApp(t, options{gallery: true})
+	admin = a.addUser("Ada", busbar.RoleAdmin)
+	grace := busbar.User{ID: busbar.NewUserID(), Name: "Grace", Role: busbar.RoleOperator, CreatedAt: a.now()}
+	must(t, a.store.CreateUser(t.Context(), &grace))
+	server := httptest.NewServer(a.handler)
+	t.Cleanup(server.Close)
+	t.Cleanup(a.server.EndFeeds)
+	make := func(path, body string) map[string]any {
+		t.Helper()
+		got := a.send(http.MethodPost, path, body)
+		if got.Status >= 300 {
+			t.Fatalf("%s: %d %s", path, got.Status, got.Body)
+		}
+		var data map[string]any
+		must(t, json.Unmarshal(got.Data, &data))
+		return data
+	}
+	good := make("/v1/endpoints", `{"url":"https://127.0.0.1:9001/hook","description":"Energy app, production","eventTypes":["device.*","push.*"]}`)
+	bad := make("/v1/endpoints", `{"url":"http://127.0.0.1:9002/a/rather/long/path/that/has/to/break/somewhere/on/a/narrow/screen","eventTypes":["device.updated"],"headers":{"Authorization":"Bearer x"}}`)
+	make("/v1/endpoints", `{"url":"http://127.0.0.1:9003/","description":"Night backup","enabled":false}`)
+	var last map[string]any
+	for i := range 24 {
+		last = make("/v1/events", fmt.Sprintf(`{"type":"device.updated","deviceId":"battery_%d","data":{"changed":["level"],"state":{"level":%d,"status":"charging","chargeRate":2.5},"previous":{"level":%d}}}`, 1+i%3, 60+i, 59+i))
+	}
+	make("/v1/events", `{"type":"device.disconnected","deviceId":"charger_garage","data":{"reason":"credentials_expired"}}`)
+	a.finishAll(busbar.EndpointID(text(good["id"])), busbar.EndpointID(text(bad["id"])))
+	deliveries, err := a.store.DeliveriesOfEvent(t.Context(), busbar.Sandbox, busbar.EventID(text(last["eventId"])))
+	must(t, err)
+	failing := deliveries[0]
+	for _, d := range deliveries {
+		if d.EndpointID == busbar.EndpointID(text(bad["id"])) {
+			failing = d
+		}
+	}
+	must(t, a.store.AddAudit(t.Context(), &busbar.AuditEntry{
+		ID: busbar.NewAuditID(), At: a.now(), UserID: admin.ID, UserName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
+		Action: "endpoint.update", Target: text(good["id"]), Before: json.RawMessage(`{"maxInFlight":16}`), After: json.RawMessage(`{"maxInFlight":4}`),
+	}))
+	endpoint := "/sandbox/endpoints/" + text(good["id"])
+	return a, server.URL, admin, map[string]string{
+		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
+		"event": "/sandbox/events/" + text(last["eventId"]), "deliveries": "/sandbox/deliveries", "delivery": "/sandbox/deliveries/" + string(failing.ID),
+		"endpoints": "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
+		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete", "event-types": "/sandbox/event-types",
+		"event-type": "/sandbox/event-types/device.updated", "event-type-new": "/sandbox/event-types/new", "api-keys": "/sandbox/api-keys",
+		"users": "/users", "user": "/users/" + string(grace.ID), "audit": "/audit", "account": "/account", "about": "/about",
+		"gallery": "/gallery", "not-found": "/sandbox/nowhere",
+	}
+}
+
+func text(v any) string { return fmt.Sprint(v) }
+
+// finishAll gives each delivery its attempts: to one endpoint all go well, to another every third fails for good and some
+// wait for their next try.
+func (a *app) finishAll(good, bad busbar.EndpointID) {
+	a.t.Helper()
+	page, err := a.store.Deliveries(a.t.Context(), busbar.Sandbox, store.DeliveryFilter{}, busbar.PageRequest{Limit: 200})
+	must(a.t, err)
+	for i, d := range page.Items {
+		i /= 3 // each event has three
+		at := a.now()
+		attempt := busbar.Attempt{
+			DeliveryID: d.ID, Number: 1, At: at, Duration: 34 * time.Millisecond, StatusCode: 200,
+			Timing: busbar.Timing{
+				DNS: 2 * time.Millisecond, Connect: 4 * time.Millisecond, TLS: 11 * time.Millisecond, FirstByte: 31 * time.Millisecond,
+				Total: 34 * time.Millisecond,
+			},
+			RequestHeaders: map[string][]string{
+				"Webhook-Id": {string(d.EventID)}, "Webhook-Timestamp": {fmt.Sprint(at.Unix())},
+				"Webhook-Signature": {"v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="}, "Content-Type": {"application/json"},
+				"Busbar-Attempt": {"1"}, "User-Agent": {"Busbar/1.2.3"}, "Authorization": {"••••••"},
+			},
+			ResponseHeaders: map[string][]string{"Content-Type": {"application/json"}, "Server": {"nginx"}},
+			ResponseBody:    `{"received":true}`,
+		}
+		done := &store.Finished{Status: busbar.DeliveryDelivered, Attempt: attempt}
+		if d.EndpointID == bad {
+			done.Attempt.StatusCode, done.Attempt.ErrorClass, done.Attempt.Error = 503, "status", "the endpoint answered 503 Service Unavailable"
+			done.Attempt.ResponseBody = "<html><body>Try later</body></html>"
+			switch {
+			case i%3 == 0:
+				done.Status = busbar.DeliveryFailed
+			default:
+				done.Status, done.NextAttemptAt = busbar.DeliveryPending, at.Add(time.Duration(5+i)*time.Minute)
+				done.Attempt.NextAttemptAt = done.NextAttemptAt
+			}
+		}
+		if d.EndpointID == good || d.EndpointID == bad {
+			must(a.t, a.store.Finish(a.t.Context(), []*store.Finished{done}))
+		}
+	}
+}
+
+// Every page, in both themes and on a narrow screen: nothing for axe-core to find, nothing wider than the window, nothing
+// that moves. The pictures are for people to look at.
+func TestEveryPageIsAccessibleInBothThemes(t *testing.T) {
+	t.Parallel()
+	a, url, admin, paths := furnished(t)
+	c := newChrome(t, url)
+	check := func(name, path string) {
+		for _, dark := range []bool{false, true} {
+			c.dark(dark)
+			c.size(1360, 900)
+			c.open(path)
+			theme := map[bool]string{false: "light", true: "dark"}[dark]
+			c.calm(name + " in " + theme)
+			c.accessible(name + " in " + theme)
+			c.picture(name+"-"+theme, true)
+		}
+		c.dark(false)
+		c.size(375, 780)
+		c.open(path)
+		c.calm(name + " at 375 px")
+		c.accessible(name + " at 375 px")
+		c.picture(name+"-narrow", true)
+	}
+	check("login", "/login")
+	must(t, a.store.CreateLoginLink(t.Context(), busbar.HashToken("link"), admin.ID, a.now().Add(time.Hour)))
+	check("welcome", "/welcome/link")
+	c.signInAs(a, admin)
+	for name, path := range paths {
+		check(name, path)
+	}
+	if problems := a.logs.String(); strings.Contains(problems, "page failed") || strings.Contains(problems, "panicked") {
+		t.Error(problems)
+	}
+}
