@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"busbar"
@@ -33,7 +34,7 @@ func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
 		a := asking{
 			snap: s, rule: rule, in: after, before: before, steps: Steps(len(concerned)), now: e.ReceivedAt, edge: rule.Keys[key],
 			run: Run{
-				ID: derivedID("run_", s.Environment, rule.ID, rule.Version, key, e.ID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+				ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, string(e.ID)), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
 				Trigger: TriggerEvent, EventID: e.ID, DecidedAt: e.ReceivedAt, Lateness: max(0, e.ReceivedAt.Sub(e.Timestamp)),
 			},
 		}
@@ -316,7 +317,7 @@ func (a *asking) wanted() Decision {
 	if rule.For > 0 && a.run.Trigger == TriggerEvent {
 		if a.edge.Hold == nil {
 			a.edge.Hold = &Hold{
-				ID: derivedID("hold_", a.snap.Environment, a.rule.ID, a.rule.Version, a.run.Key, a.in.Event.ID), Version: a.rule.Version,
+				ID: derivedID("hold_", string(a.snap.Environment), a.rule.ID, strconv.Itoa(a.rule.Version), a.run.Key, string(a.in.Event.ID)), Version: a.rule.Version,
 				EventID: a.in.Event.ID, Since: a.now, Due: a.now.Add(rule.For),
 			}
 		}

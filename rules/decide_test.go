@@ -11,7 +11,7 @@ import (
 )
 
 // compiled reads and checks a rule; extra lines are added to it.
-func compiled(t *testing.T, lines ...string) *rules.Compiled {
+func compiled(t testing.TB, lines ...string) *rules.Compiled {
 	t.Helper()
 	const base = `
 name: full
@@ -259,7 +259,7 @@ func TestGatesAndEdges(t *testing.T) {
 	}
 }
 
-func toJSON(t *testing.T, v any) string {
+func toJSON(t testing.TB, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -269,7 +269,7 @@ func toJSON(t *testing.T, v any) string {
 }
 
 // moment is the home of the language's tests at an event of its battery.
-func moment(t *testing.T, c situation) (*rules.Snapshot, *busbar.Event) {
+func moment(t testing.TB, c situation) (*rules.Snapshot, *busbar.Event) {
 	t.Helper()
 	in := home(t)
 	before := *in.Device

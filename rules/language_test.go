@@ -12,7 +12,7 @@ import (
 
 var noon = time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
 
-func berlin(t *testing.T) *time.Location {
+func berlin(t testing.TB) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -23,7 +23,7 @@ func berlin(t *testing.T) *time.Location {
 
 // home is a site at 12:00 in Berlin: a battery that became full, a charger with a car, one that says nothing of itself,
 // one that has been silent for an hour, a meter.
-func home(t *testing.T) *rules.Input {
+func home(t testing.TB) *rules.Input {
 	t.Helper()
 	latitude, longitude := 52.52, 13.405
 	site := &busbar.Site{ID: "site_home", Name: "Home", Timezone: "Europe/Berlin", Latitude: &latitude, Longitude: &longitude}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strconv"
 	"time"
 
 	"busbar"
@@ -19,7 +20,7 @@ func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, n
 	}
 	edge := rule.Keys[key]
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
-		ID: derivedID("run_", s.Environment, rule.ID, rule.Version, key, holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+		ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
 		Trigger: TriggerHold, EventID: e.ID, HoldID: holdID, DecidedAt: now, Before: edge,
 	}}
 	a.run.Decision = a.holdEnd(holdID)
@@ -57,6 +58,7 @@ func (a *asking) holdEnd(holdID string) Decision {
 		if a.edge.Hold != nil {
 			a.drop(d)
 		}
+		a.run.Ended.Decision = d
 		return d
 	}
 	return a.fire()
@@ -74,7 +76,7 @@ func OpenWindow(s *Snapshot, rule *Standing, key string, device *busbar.Device, 
 	}
 	edge := rule.Keys[key]
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
-		ID: derivedID("run_", s.Environment, rule.ID, rule.Version, key, "window", now.UnixMicro()), RuleID: rule.ID, RuleVersion: rule.Version,
+		ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, "window", strconv.FormatInt(now.UnixMicro(), 10)), RuleID: rule.ID, RuleVersion: rule.Version,
 		Key: key, Trigger: TriggerWindow, DecidedAt: now, Before: edge,
 	}}
 	a.run.Decision = a.opening()

@@ -3,7 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"strconv"
 	"time"
 
 	"busbar"
@@ -191,11 +191,14 @@ type Emission struct {
 }
 
 // derivedID names what is determined by its cause, so that deciding it twice gives it once.
-func derivedID(prefix string, parts ...any) string {
-	h := sha256.New()
+func derivedID(prefix string, parts ...string) string {
+	var space [256]byte
+	text := space[:0]
 	for _, p := range parts {
-		text := fmt.Sprint(p)
-		fmt.Fprintf(h, "%d:%s", len(text), text)
+		text = strconv.AppendInt(text, int64(len(p)), 10)
+		text = append(text, ':')
+		text = append(text, p...)
 	}
-	return prefix + hex.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(text)
+	return prefix + hex.EncodeToString(sum[:16])
 }

@@ -115,8 +115,23 @@ type scene struct {
 	steps, failure bool
 }
 
+// scenes are made once: they are the same for all rules.
+var scenes = makeScenes()
+
+func makeScenes() map[scene]*object {
+	made := make(map[scene]*object)
+	for _, family := range append(busbar.Families(), "") {
+		for _, s := range []scene{{family, false, false}, {family, true, false}, {family, true, true}} {
+			made[s] = s.make()
+		}
+	}
+	return made
+}
+
 // variables are the names that expressions in a scene may use.
-func (s scene) variables() *object {
+func (s scene) variables() *object { return scenes[s] }
+
+func (s scene) make() *object {
 	device, state, previous := anyDevice, anyState, anyPrevious
 	changeable := []string{"sync"}
 	for _, family := range busbar.Families() {
