@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"busbar"
 	"busbar/activities"
 	"busbar/workflows"
 )
@@ -25,7 +26,7 @@ func TestKeptHistoriesReplay(t *testing.T) {
 	for _, path := range kept {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
 			t.Parallel()
-			if err := replay(t, path, workflows.ProcessEvent, workflows.Redeliver); err != nil {
+			if err := replay(t, path, workflows.ProcessEvent, workflows.Redeliver, workflows.RunAction); err != nil {
 				t.Error(err)
 			}
 		})
@@ -41,9 +42,12 @@ func TestChangedWorkflowsDoNotReplay(t *testing.T) {
 	redoNothing := func(workflow.Context, workflows.RedeliverInput) (activities.Outcome, error) {
 		return activities.OutcomeDelivered, nil
 	}
-	for _, pattern := range []string{"process_event_healthy", "process_event_waiting", "redeliver_*"} {
+	runNothing := func(workflow.Context, workflows.RunActionInput) (workflows.RunActionResult, error) {
+		return workflows.RunActionResult{State: busbar.ActionCompleted}, nil
+	}
+	for _, pattern := range []string{"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*"} {
 		for _, path := range keptHistories(t, pattern) {
-			if err := replay(t, path, doNothing, redoNothing); err == nil {
+			if err := replay(t, path, doNothing, redoNothing, runNothing); err == nil {
 				t.Errorf("%s replays with a workflow that does nothing", filepath.Base(path))
 			}
 		}
@@ -59,10 +63,11 @@ func keptHistories(t *testing.T, pattern string) []string {
 	return paths
 }
 
-func replay(t *testing.T, path string, processEvent, redeliver any) error {
+func replay(t *testing.T, path string, processEvent, redeliver, runAction any) error {
 	t.Helper()
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(processEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
 	replayer.RegisterWorkflowWithOptions(redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
+	replayer.RegisterWorkflowWithOptions(runAction, workflow.RegisterOptions{Name: workflows.RunActionName})
 	return replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), path)
 }

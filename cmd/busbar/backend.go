@@ -230,12 +230,15 @@ func (b *backend) Close() {
 	if b.endAnnouncing != nil {
 		b.endAnnouncing()
 	}
+	// Each waits a little for a Temporal that does not answer.
+	var starting sync.WaitGroup
 	if b.starter != nil {
-		b.starter.Close()
+		starting.Go(b.starter.Close)
 	}
 	if b.launcher != nil {
-		b.launcher.Close()
+		starting.Go(b.launcher.Close)
 	}
+	starting.Wait()
 	// What it carries out is put on record through the intake.
 	if b.worker != nil {
 		b.worker.Stop()

@@ -30,6 +30,12 @@ const historyDir = "../../workflows/testdata/histories"
 func TestWriteHistories(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, "--retry-schedule", "1s,1s")
+	keepHistories(t, d, states, "process_event_*", "redeliver_*")
+}
+
+// keepHistories brings workflows into their states and compares what is kept of them.
+func keepHistories(t *testing.T, d *dev, states []state, patterns ...string) {
+	t.Helper()
 	got := make(map[string]*historypb.History)
 	names := make([]string, len(states))
 	for i, state := range states {
@@ -44,13 +50,17 @@ func TestWriteHistories(t *testing.T) {
 			writeHistory(t, name, got[name])
 		}
 	}
-	kept, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
-	if err != nil {
-		t.Fatal(err)
+	var kept []string
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(filepath.Join(historyDir, pattern+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			kept = append(kept, strings.TrimSuffix(filepath.Base(path), ".json"))
+		}
 	}
-	for i := range kept {
-		kept[i] = strings.TrimSuffix(filepath.Base(kept[i]), ".json")
-	}
+	slices.Sort(kept)
 	if diff := cmp.Diff(names, kept); diff != "" {
 		t.Errorf("kept histories, by -write-histories (-of now +kept):\n%s", diff)
 	}
@@ -94,6 +104,7 @@ func replay(t *testing.T, name string, h *historypb.History) {
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(workflows.ProcessEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
 	replayer.RegisterWorkflowWithOptions(workflows.Redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
+	replayer.RegisterWorkflowWithOptions(workflows.RunAction, workflow.RegisterOptions{Name: workflows.RunActionName})
 	// The replayer numbers events anew, in place.
 	copied, ok := proto.Clone(h).(*historypb.History)
 	if !ok {

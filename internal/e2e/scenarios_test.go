@@ -7,12 +7,14 @@ import (
 	"busbar/workflows"
 )
 
-// states bring workflows into each of their states, one after the other, and return the id of the workflow to look at.
-// Each leaves the process as it found it, but for the last.
-var states = []struct {
+// state brings a workflow into one of its states, and returns the id of the workflow to look at.
+type state struct {
 	name string
 	run  func(*testing.T, *dev) string
-}{
+}
+
+// states are reached one after the other. Each leaves the process as it found it, but for the last.
+var states = []state{
 	{"process_event_healthy", healthyEvent},
 	{"process_event_nobody", unwantedEvent},
 	{"process_event_recovered", recoveredEvent},
