@@ -86,6 +86,7 @@ type Config struct {
 	Observer   Observer
 	Purger     Purger
 	Circuits   Circuits
+	Jobs       Jobs
 	Director   Director
 	Gate       *webhook.Gate
 	Health     *webhook.Health
@@ -113,7 +114,7 @@ func New(cfg Config) (*Activities, error) {
 		"Deliveries": cfg.Deliveries == nil, "Sources": cfg.Sources == nil, "Recorder": cfg.Recorder == nil,
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
 		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
-		"Circuits": cfg.Circuits == nil, "Director": cfg.Director == nil,
+		"Circuits": cfg.Circuits == nil, "Jobs": cfg.Jobs == nil, "Director": cfg.Director == nil,
 		"Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
 		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
 	} {

@@ -105,7 +105,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.acts, err = activities.New(activities.Config{
 		Deliveries: w.Store, Sources: w, Recorder: w, Sender: w, Prepared: w, Observer: uncounted{}, Purger: w.Store,
-		Circuits: w.Store, Director: director{},
+		Circuits: w.Store, Jobs: w.Store, Director: director{},
 		Retention: 720 * time.Hour, Gate: gate, Health: health, Schedule: webhook.DefaultSchedule(),
 		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Now: now, Logger: logger,
 	})

@@ -32,6 +32,7 @@ const (
 	ErrorAttemptFailed = "AttemptFailed"
 	ErrorNotDue        = "NotDue"
 	ErrorBusy          = "Busy"
+	ErrorPaced         = "RateLimited"
 )
 
 // Deliver makes the attempts of a delivery that First did not finish, one an execution: between them Temporal keeps
@@ -105,12 +106,15 @@ func (c claimant) drains() bool { return len(c.also) > 0 }
 // asks to come again.
 func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome, *claimed, error) {
 	lasts := busbar.MaxDeliveryTimeout + ClaimMargin
+	rate := 0.0
 	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
 		if sub, ok := subs.Get(t.EndpointID); ok {
-			lasts = a.timeout(sub) + ClaimMargin
+			lasts, rate = a.timeout(sub)+ClaimMargin, sub.RateLimit
 		}
 	}
-	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent, Also: by.also})
+	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{
+		DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent, Also: by.also, Rate: rate,
+	})
 	if err != nil {
 		if busbar.CodeOf(err) == busbar.CodeNotFound {
 			// Its retention is over.
@@ -124,6 +128,8 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 	case store.ClaimNotDue:
 		d := c.Delivery
 		return "", nil, again(ErrorNotDue, describe(d.Attempts, d.LastError, d.NextAttemptAt), c.Wait)
+	case store.ClaimPaced:
+		return "", nil, again(ErrorPaced, "the endpoint's rate limit", c.Wait)
 	case store.ClaimHeld:
 		return "", nil, again(ErrorBusy, "another worker is making an attempt", c.Wait)
 	case store.Claimed:
@@ -189,7 +195,16 @@ func again(kind, message string, wait time.Duration) error {
 // comesAgain reports whether an error only asks to run the activity once more.
 func comesAgain(err error) bool {
 	e, ok := errors.AsType[*temporal.ApplicationError](err)
-	return ok && (e.Type() == ErrorBusy || e.Type() == ErrorNotDue)
+	return ok && (e.Type() == ErrorBusy || e.Type() == ErrorNotDue || e.Type() == ErrorPaced)
+}
+
+// paced is how long it is until a rate-limited endpoint takes the delivery.
+func paced(err error) (time.Duration, bool) {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || e.Type() != ErrorPaced {
+		return 0, false
+	}
+	return e.NextRetryDelay(), true
 }
 
 func describe(attempts int, reason string, next time.Time) string {

@@ -92,6 +92,10 @@ func (a *Activities) Drain(ctx context.Context, in DrainInput) (DrainResult, err
 		}
 		return DrainResult{Next: DrainOn, Slots: in.Slots}, err
 	}
+	if recovering, err := a.cfg.Jobs.Recovering(ctx, e.ID, batch[0].CreatedAt); err != nil || recovering {
+		// What the job sends may be older.
+		return DrainResult{Next: DrainWait, Wait: drainedLook, Slots: 1}, err
+	}
 	switch e.Circuit.State {
 	case busbar.CircuitOpen:
 		if wait := e.Circuit.ProbeAt.Sub(a.cfg.Now()); wait > 0 {
@@ -204,7 +208,7 @@ func (a *Activities) sendBatch(ctx context.Context, e *busbar.Endpoint, batch []
 		if ctx.Err() != nil || t.bad.Load() >= turnBad || a.cfg.Now().After(over) {
 			break
 		}
-		c, release := a.begin(ctx, t, d, by)
+		c, release := a.begin(ctx, t, d, by, over)
 		if c == nil {
 			<-room
 			continue
@@ -218,15 +222,22 @@ func (a *Activities) sendBatch(ctx context.Context, e *busbar.Endpoint, batch []
 	return t
 }
 
-// begin claims one delivery of a batch. It is done in turn, so that deliveries start in their order.
-func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by claimant) (*claimed, func()) {
+// begin claims one delivery of a batch. It is done in turn, so that deliveries start in their order; a rate limit is waited
+// for until the turn is over.
+func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by claimant, over time.Time) (*claimed, func()) {
 	target := Target{d.Environment, d.ID, d.EndpointID}
 	release, ok := a.permit(ctx, target, permitWait, nil)
 	if !ok {
 		return nil, nil
 	}
-	_, c, err := a.claim(ctx, target, by)
-	if c == nil {
+	for {
+		_, c, err := a.claim(ctx, target, by)
+		if c != nil {
+			return c, release
+		}
+		if wait, ok := paced(err); ok && a.cfg.Now().Add(wait).Before(over) && sleep(ctx, wait) {
+			continue
+		}
 		release()
 		if err != nil && !comesAgain(err) {
 			t.mu.Lock()
@@ -235,7 +246,18 @@ func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by 
 		}
 		return nil, nil
 	}
-	return c, release
+}
+
+// sleep reports whether the time is over, and false when ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (a *Activities) finish(ctx context.Context, t *tally, c *claimed) {

@@ -28,6 +28,12 @@ func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
 	if !a.cfg.Health.Quick(string(t.EndpointID)) {
 		return leave(OutcomeSlow)
 	}
+	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
+		if sub, ok := subs.Get(t.EndpointID); ok && sub.RateLimit > 0 {
+			// It may have to wait, which must not hold up the task.
+			return leave(OutcomeBusy)
+		}
+	}
 	release, ok := a.permit(ctx, t, firstPermit, s.Subscriber)
 	if !ok {
 		return leave(OutcomeBusy)

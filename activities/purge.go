@@ -33,9 +33,7 @@ func (a *Activities) Purge(ctx context.Context) (Purged, error) {
 		if err != nil {
 			return total, fmt.Errorf("purge: %w", err)
 		}
-		total.Events += p.Events
-		total.IdempotencyKeys += p.IdempotencyKeys
-		total.SigningKeys += p.SigningKeys
+		total = total.Plus(p)
 		if p.Total() == 0 {
 			return total, nil
 		}

@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 		{"endpoint with a password", post, hooks, `{"url":"https://a:b@127.0.0.1/"}`, nil, 422, busbar.CodeEndpointURLForbidden, "url"},
 		{
 			"everything wrong", post, hooks, `{"url":"http://127.0.0.1/","description":"a\u0000","eventTypes":["*","a b","no.such"],"filter":"true","headers":{"Content-Type":"x"},
-			"payloadFormat":"xml","rateLimit":5,"maxInFlight":0,"timeout":"61s","signing":"none"}`, nil, 422, invalid,
+			"payloadFormat":"xml","rateLimit":0,"maxInFlight":0,"timeout":"61s","signing":"none"}`, nil, 422, invalid,
 			"filter rateLimit description payloadFormat signing maxInFlight timeout eventTypes[1] eventTypes[2] headers.Content-Type",
 		},
 		{"header that is ours", post, hooks, `{"url":"http://127.0.0.1/","headers":{"webhook-id":"x"}}`, nil, 422, invalid, "headers.webhook-id"},

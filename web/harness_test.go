@@ -176,6 +176,12 @@ func (c *cluster) ProbeNow(_ context.Context, _ busbar.Environment, id busbar.En
 	return nil
 }
 
+// WakeJob notes that a job is to be carried out.
+func (c *cluster) WakeJob(_ context.Context, j busbar.Job) error {
+	c.note("%s %s %s", j.Kind, j.ID, j.Status)
+	return nil
+}
+
 func (c *cluster) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

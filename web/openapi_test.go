@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"busbar"
 	"busbar/internal/schema"
@@ -122,10 +123,12 @@ func TestDescriptionIsTrue(t *testing.T) {
 	a.taken(action)
 	listenerID := a.createListener()
 	a.offer(listenerID, "dlv_01980f3ae2b57c3f8d1c5b0a9e7f6d21")
+	since := a.now().Add(-time.Hour).Format(time.RFC3339)
+	jobID := want[object](a, http.StatusAccepted, http.MethodPost, "/v1/endpoints/"+endpoint+"/recover", `{"since":"`+since+`"}`)["jobId"].(string)
 	ids := map[string]string{
 		"endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
 		"devices": "dev_battery", "simulator": "dev_battery", "actions": action,
-		"listeners": listenerID,
+		"jobs": jobID, "listeners": listenerID,
 	}
 	for _, r := range api.Routes() {
 		if r.Public || r.Method == http.MethodDelete || strings.HasSuffix(r.Path, "/cancel") {

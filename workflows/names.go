@@ -25,6 +25,7 @@ const (
 	RedeliverName    = "Redeliver"
 	PurgeName        = "Purge"
 	DrainName        = "DrainEndpoint"
+	ResendName       = "Resend"
 	RunActionName    = "RunAction"
 )
 
@@ -44,12 +45,18 @@ func DrainID(env busbar.Environment, id busbar.EndpointID) string {
 	return "drain-" + string(env) + "-" + string(id)
 }
 
+// ResendID is the id of the workflow that carries out a job.
+func ResendID(env busbar.Environment, id busbar.JobID) string {
+	return "resend-" + string(env) + "-" + string(id)
+}
+
 // Register makes the workflows and activities known to a worker.
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(ProcessEvent, workflow.RegisterOptions{Name: ProcessEventName})
 	r.RegisterWorkflowWithOptions(Redeliver, workflow.RegisterOptions{Name: RedeliverName})
 	r.RegisterWorkflowWithOptions(Purge, workflow.RegisterOptions{Name: PurgeName})
 	r.RegisterWorkflowWithOptions(DrainEndpoint, workflow.RegisterOptions{Name: DrainName})
+	r.RegisterWorkflowWithOptions(Resend, workflow.RegisterOptions{Name: ResendName})
 	r.RegisterActivity(a)
 }
 

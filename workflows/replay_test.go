@@ -26,7 +26,7 @@ func TestKeptHistoriesReplay(t *testing.T) {
 	for _, path := range kept {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
 			t.Parallel()
-			if err := replay(t, path, workflows.ProcessEvent, workflows.Redeliver, workflows.RunAction); err != nil {
+			if err := replay(t, path, all()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -45,9 +45,16 @@ func TestChangedWorkflowsDoNotReplay(t *testing.T) {
 	runNothing := func(workflow.Context, workflows.RunActionInput) (workflows.RunActionResult, error) {
 		return workflows.RunActionResult{State: busbar.ActionCompleted}, nil
 	}
-	for _, pattern := range []string{"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*"} {
+	idle := map[string]any{
+		workflows.ProcessEventName: doNothing, workflows.RedeliverName: redoNothing, workflows.RunActionName: runNothing,
+		workflows.DrainName:  func(workflow.Context, workflows.DrainEndpointInput) error { return nil },
+		workflows.ResendName: func(workflow.Context, workflows.ResendInput) error { return nil },
+	}
+	for _, pattern := range []string{
+		"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*", "drain_endpoint_*", "resend_*",
+	} {
 		for _, path := range keptHistories(t, pattern) {
-			if err := replay(t, path, doNothing, redoNothing, runNothing); err == nil {
+			if err := replay(t, path, idle); err == nil {
 				t.Errorf("%s replays with a workflow that does nothing", filepath.Base(path))
 			}
 		}
@@ -63,11 +70,19 @@ func keptHistories(t *testing.T, pattern string) []string {
 	return paths
 }
 
-func replay(t *testing.T, path string, processEvent, redeliver, runAction any) error {
+// all are the workflows of which histories are kept, by their names.
+func all() map[string]any {
+	return map[string]any{
+		workflows.ProcessEventName: workflows.ProcessEvent, workflows.RedeliverName: workflows.Redeliver,
+		workflows.RunActionName: workflows.RunAction, workflows.DrainName: workflows.DrainEndpoint, workflows.ResendName: workflows.Resend,
+	}
+}
+
+func replay(t *testing.T, path string, known map[string]any) error {
 	t.Helper()
 	replayer := worker.NewWorkflowReplayer()
-	replayer.RegisterWorkflowWithOptions(processEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
-	replayer.RegisterWorkflowWithOptions(redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
-	replayer.RegisterWorkflowWithOptions(runAction, workflow.RegisterOptions{Name: workflows.RunActionName})
+	for name, known := range known {
+		replayer.RegisterWorkflowWithOptions(known, workflow.RegisterOptions{Name: name})
+	}
 	return replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), path)
 }

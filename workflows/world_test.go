@@ -139,7 +139,7 @@ func newWorld(t *testing.T, schedule string) *world {
 	health, err := webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
-		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Director: w, Retention: 720 * time.Hour,
+		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w, Retention: 720 * time.Hour,
 		Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -169,7 +169,7 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	}
 	acts, err := activities.New(activities.Config{
 		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.listeners.Sender(b.sender), Prepared: handoff,
-		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Jobs: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
 		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
 	})
 	if err != nil {

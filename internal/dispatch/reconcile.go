@@ -63,7 +63,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 }
 
 // Round looks at up to 2,000 overdue deliveries, and goes on from there the next time. What is parked is seen to be
-// drained. Deliveries that a person wanted
+// drained, and jobs to be carried out. Deliveries that a person wanted
 // tried while Temporal could not be reached are hurried now, and those whose endpoint is gone are cancelled.
 func (r *Reconciler) Round(ctx context.Context) error {
 	if err := r.dispatcher.store.CancelOrphans(ctx); err != nil {
@@ -71,6 +71,9 @@ func (r *Reconciler) Round(ctx context.Context) error {
 	}
 	var failed failures
 	if err := r.drainAll(ctx, &failed); err != nil {
+		return err
+	}
+	if err := r.wakeJobs(ctx, &failed); err != nil {
 		return err
 	}
 	for seen := 0; seen < reconcileMost; {

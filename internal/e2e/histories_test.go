@@ -105,6 +105,8 @@ func replay(t *testing.T, name string, h *historypb.History) {
 	replayer.RegisterWorkflowWithOptions(workflows.ProcessEvent, workflow.RegisterOptions{Name: workflows.ProcessEventName})
 	replayer.RegisterWorkflowWithOptions(workflows.Redeliver, workflow.RegisterOptions{Name: workflows.RedeliverName})
 	replayer.RegisterWorkflowWithOptions(workflows.RunAction, workflow.RegisterOptions{Name: workflows.RunActionName})
+	replayer.RegisterWorkflowWithOptions(workflows.DrainEndpoint, workflow.RegisterOptions{Name: workflows.DrainName})
+	replayer.RegisterWorkflowWithOptions(workflows.Resend, workflow.RegisterOptions{Name: workflows.ResendName})
 	// The replayer numbers events anew, in place.
 	copied, ok := proto.Clone(h).(*historypb.History)
 	if !ok {

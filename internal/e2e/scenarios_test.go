@@ -26,6 +26,10 @@ var states = []state{
 	{"process_event_crashed", crashedEvent},
 	{"redeliver_delivered", deliveredAgain},
 	{"redeliver_failing", failingAgain},
+	{"drain_endpoint_enabled", drainedWhenEnabled},
+	{"drain_endpoint_probing", drainedAfterProbes},
+	{"resend_recovered", recoveredByJob},
+	{"resend_paused", pausedJob},
 	{"process_event_waiting", waitingEvent},
 }
 

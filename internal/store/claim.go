@@ -35,6 +35,9 @@ const (
 	ClaimClosed ClaimOutcome = "closed"
 	// ClaimNotDue: its time has not come; Claimable.Wait tells when.
 	ClaimNotDue ClaimOutcome = "not_due"
+	// ClaimPaced: the endpoint gets no more deliveries just now; this one has a place in the line, and Claimable.Wait tells
+	// how far away it is.
+	ClaimPaced ClaimOutcome = "paced"
 	// ClaimHeld: another owner is sending; Claimable.Wait tells until when it may.
 	ClaimHeld ClaimOutcome = "held"
 )
@@ -60,6 +63,8 @@ type ClaimRequest struct {
 	Unsent bool
 	// Also are the states, beside pending, of which the delivery may be sent, whatever its schedule says.
 	Also []busbar.DeliveryStatus
+	// Rate is how many deliveries a second the endpoint gets, from all workers together; zero is no limit.
+	Rate float64
 }
 
 // interruptedError is what an attempt without a result has on record.
@@ -98,6 +103,10 @@ func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
 	case d.Status == busbar.DeliveryPending && !d.RetryNow && now.Before(d.NextAttemptAt):
 		c.Outcome, c.Wait = ClaimNotDue, d.NextAttemptAt.Sub(now)
 		return c, nil
+	}
+	if wait, err := s.pace(tx, &row, req.Rate, now); err != nil || wait > 0 {
+		c.Outcome, c.Wait = ClaimPaced, wait
+		return c, err
 	}
 	if row.ClaimAttempt > row.Attempts && (!req.Unsent || row.ClaimOwner != req.Owner) {
 		if err := s.recordInterrupted(tx, &row); err != nil {

@@ -117,6 +117,12 @@ func (s *Store) UpdateEndpoint(
 		if err := db.Save(&row).Error; err != nil {
 			return fmt.Errorf("save endpoint: %w", err)
 		}
+		if e.RateLimit != was.RateLimit {
+			// The line was made for the old rate.
+			if err := db.Exec("DELETE FROM endpoint_rates WHERE endpoint_id = ?", string(id)).Error; err != nil {
+				return fmt.Errorf("forget line of %s: %w", id, err)
+			}
+		}
 		if e.Enabled && (!was.Enabled || e.URL != was.URL && was.Shut()) {
 			if err := s.reopened(db, env, id); err != nil {
 				return err

@@ -107,7 +107,10 @@ type recorded struct {
 	EventType   string
 	Single      bool
 	Status      string
-	finished    *Finished
+	// Attempts and LastStatusCode are read only of what fails without an attempt.
+	Attempts       int
+	LastStatusCode int
+	finished       *Finished
 }
 
 // trip is a change of an endpoint that an attempt has called for. It needs a transaction of its own, because it has to

@@ -20,30 +20,61 @@ type Purged struct {
 	Faults          int
 	// Accounts counts sessions, login links and audit entries.
 	Accounts int
+	Jobs            int
+	Hours           int
+	// Expired are deliveries that were parked for too long. They have failed, and go with their events later.
+	Expired int
 }
 
 // Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
 func (p Purged) Total() int {
-	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults + p.Accounts
+	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults + p.Accounts +
+		p.Jobs + p.Hours + p.Expired
+}
+
+// Plus adds two counts up.
+func (p Purged) Plus(q Purged) Purged {
+	return Purged{
+		Events: p.Events + q.Events, IdempotencyKeys: p.IdempotencyKeys + q.IdempotencyKeys, SigningKeys: p.SigningKeys + q.SigningKeys,
+		Readings: p.Readings + q.Readings, Actions: p.Actions + q.Actions, Faults: p.Faults + q.Faults,
+		Accounts: p.Accounts + q.Accounts,
+		Jobs: p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Expired: p.Expired + q.Expired,
+	}
 }
 
 // expiredKeyGrace keeps a rotated key a while longer than it signs, for people who look into what happened.
 const expiredKeyGrace = 24 * time.Hour
 
 // Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
-// attempts, and up to limit each of readings and ended actions of before that time, and of expired idempotency and signing
-// keys, sessions, login links and audit entries. An event with a pending delivery stays until
-// that has come to its end; one that is still parked has failed by now. Each batch is a short transaction.
+// attempts, and up to limit each of what else is older: readings, ended actions and jobs, hours of endpoints, and expired
+// idempotency and signing keys, sessions, login links and audit entries. An event with a pending delivery stays until that has come to its end. One that is still
+// parked fails now, and its event stays for an hour more, so that people can look at it. Each batch is a short transaction.
 func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
 	var p Purged
 	for _, env := range busbar.Environments() {
-		n, err := s.purgeEvents(ctx, env, before, limit-p.Events)
+		n, err := s.expireParked(ctx, env, before, limit-p.Expired)
 		if err != nil {
+			return p, err
+		}
+		p.Expired += n
+		if n, err = s.purgeEvents(ctx, env, before, limit-p.Events); err != nil {
 			return p, err
 		}
 		p.Events += n
 	}
 	var err error
+	// A scan: there are few jobs.
+	p.Jobs, err = s.purgeBatch(ctx, `DELETE FROM jobs WHERE id IN (
+			SELECT id FROM jobs WHERE completed_at > 0 AND completed_at < ? LIMIT ?)`, micros(before), limit)
+	if err != nil {
+		return p, err
+	}
+	// endpoint_hours_age
+	p.Hours, err = s.purgeBatch(ctx, `DELETE FROM endpoint_hours WHERE (endpoint_id, hour) IN (
+			SELECT endpoint_id, hour FROM endpoint_hours WHERE hour < ? ORDER BY hour LIMIT ?)`, micros(before.Add(-time.Hour)), limit)
+	if err != nil {
+		return p, err
+	}
 	// idempotency_keys_age
 	p.IdempotencyKeys, err = s.purgeBatch(ctx, `DELETE FROM idempotency_keys WHERE (api_key_id, route, key) IN (
 			SELECT api_key_id, route, key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
@@ -79,6 +110,9 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged,
 	p.Accounts, err = s.purgeAccounts(ctx, limit)
 	return p, err
 }
+
+// failedGrace keeps the event of a delivery that has just failed.
+const failedGrace = time.Hour
 
 // endedFaultGrace keeps a fault that is over a while longer, for people who look into what happened.
 const endedFaultGrace = 24 * time.Hour
@@ -130,8 +164,9 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 	// events_list, backwards; deliveries_by_event for each.
 	err := s.read.WithContext(ctx).Raw(`SELECT id FROM events e WHERE environment = ? AND received_at < ?
 			AND NOT EXISTS (SELECT 1 FROM deliveries d
-				WHERE d.environment = e.environment AND d.event_id = e.id AND d.status = 'pending')
-			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), min(limit, insertBatch)).Scan(&ids).Error
+				WHERE d.environment = e.environment AND d.event_id = e.id
+					AND (d.status IN ('pending', 'parked') OR d.status = 'failed' AND d.completed_at > ?))
+			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), micros(s.now().Add(-failedGrace)), min(limit, insertBatch)).Scan(&ids).Error
 	if err != nil {
 		return 0, fmt.Errorf("find events to purge: %w", translate(err))
 	}

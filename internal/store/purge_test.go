@@ -18,7 +18,10 @@ func TestPurgeDeletesWhatIsOldAndNothingElse(t *testing.T) {
 		if err := s.Finish(t.Context(), []*store.Finished{finished(old.Deliveries[0].ID, 1, busbar.DeliveryDelivered)}); err != nil {
 			t.Fatal(err)
 		}
-		parked := accept(t, s, func(a *store.Accepted) { a.Deliveries[0].Status = busbar.DeliveryParked })
+		id := subscribe(t, s)
+		parked := accept(t, s, func(a *store.Accepted) {
+			a.Deliveries[0].EndpointID, a.Deliveries[0].Status = id, busbar.DeliveryParked
+		})
 		pending := accept(t, s, nil)
 		key := store.IdempotencyKey{APIKeyID: "key_1", Route: "POST /v1/endpoints", Key: "k"}
 		if _, err := s.Once(t.Context(), &key, func(*store.Tx) (store.Answer, error) { return store.Answer{Status: 201}, nil }); err != nil {
@@ -29,16 +32,27 @@ func TestPurgeDeletesWhatIsOldAndNothingElse(t *testing.T) {
 		before := s.clock.now().Add(-30 * 24 * time.Hour)
 
 		var got store.Purged
-		for range 3 { // in batches of one
-			p, err := s.Purge(t.Context(), before, 1)
-			if err != nil {
-				t.Fatal(err)
+		purge := func() {
+			t.Helper()
+			for range 3 { // in batches of one
+				p, err := s.Purge(t.Context(), before, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = got.Plus(p)
 			}
-			got.Events += p.Events
-			got.IdempotencyKeys += p.IdempotencyKeys
-			got.SigningKeys += p.SigningKeys
 		}
-		if diff := cmp.Diff(store.Purged{Events: 2, IdempotencyKeys: 1}, got); diff != "" {
+		purge()
+		d, err := s.Delivery(t.Context(), busbar.Sandbox, parked.Deliveries[0].ID)
+		if err != nil || d.Status != busbar.DeliveryFailed || d.LastError == "" {
+			t.Errorf("what was parked for too long is %s (%q), %v; want failed, for people to see", d.Status, d.LastError, err)
+		}
+		if diff := cmp.Diff([]string{"delivery.exhausted "}, told(t, s)); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		s.clock.advance(time.Hour + time.Second)
+		purge()
+		if diff := cmp.Diff(store.Purged{Events: 2, IdempotencyKeys: 1, Hours: 1, Expired: 1}, got); diff != "" {
 			t.Errorf("purged (-want +got):\n%s", diff)
 		}
 		for _, c := range []struct {

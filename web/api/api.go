@@ -48,6 +48,8 @@ type Redeliverer interface {
 	Cancel(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
 	// ProbeNow has an endpoint tried at once, and what is parked for it sent if it takes that.
 	ProbeNow(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
+	// WakeJob has a job carried out, or its row looked at again.
+	WakeJob(ctx context.Context, j busbar.Job) error
 }
 
 // Listeners bring attempts and the programs that fetch them together.

@@ -25,7 +25,7 @@ type EndpointBody struct {
 	Filter        strictjson.Optional[json.RawMessage]                        `json:"filter" hidden:"true"`
 	Headers       strictjson.Optional[map[string]strictjson.Optional[string]] `json:"headers" doc:"Sent with each delivery. Values are write-only; in a change, absent names stay and null removes one."`
 	PayloadFormat strictjson.Optional[string]                                 `json:"payloadFormat" enum:"enveloped,flat"`
-	RateLimit     strictjson.Optional[json.RawMessage]                        `json:"rateLimit" hidden:"true"`
+	RateLimit     strictjson.Optional[float64]                                `json:"rateLimit" doc:"Deliveries a second from all workers together, 0.01 to 1000; none by default." example:"10"`
 	MaxInFlight   strictjson.Optional[int]                                    `json:"maxInFlight" doc:"1 to 1000, default 16."`
 	Timeout       strictjson.Optional[string]                                 `json:"timeout" doc:"A Go duration from 100ms to 60s." example:"15s"`
 	Signing       strictjson.Optional[string]                                 `json:"signing" enum:"hmac,ed25519,both"`
@@ -64,8 +64,8 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 	if body.Filter.Has() {
 		fields = append(fields, busbar.FieldError{Path: "filter", Code: "not_supported", Message: "is not supported yet"})
 	}
-	if body.RateLimit.Has() {
-		fields = append(fields, busbar.FieldError{Path: "rateLimit", Code: "not_supported", Message: "is not supported yet"})
+	if n := body.RateLimit.Or(busbar.MaxRateLimit); !(n >= busbar.MinRateLimit && n <= busbar.MaxRateLimit) { // not a number, too
+		fields = append(fields, busbar.FieldError{Path: "rateLimit", Code: "out_of_range", Message: fmt.Sprintf("must be from %v to %v", busbar.MinRateLimit, busbar.MaxRateLimit)})
 	}
 	if err := note(checkText("description", body.Description.Value, maxDescription)); err != nil {
 		return c, err
@@ -185,6 +185,9 @@ func (c change) apply(e *busbar.Endpoint, fresh bool) error {
 	}
 	if b.PayloadFormat.Given || fresh {
 		e.PayloadFormat = c.format
+	}
+	if b.RateLimit.Given {
+		e.RateLimit = b.RateLimit.Or(0)
 	}
 	if b.MaxInFlight.Given || fresh {
 		e.MaxInFlight = b.MaxInFlight.Or(busbar.DefaultMaxInFlight)

@@ -15,6 +15,7 @@ type Endpoint struct {
 	EventTypes     []string             `json:"eventTypes" doc:"Names and globs; empty is all but operational, * is all."`
 	Headers        map[string]string    `json:"headers" doc:"Names; values are not shown."`
 	PayloadFormat  busbar.PayloadFormat `json:"payloadFormat" enum:"enveloped,flat"`
+	RateLimit      *float64             `json:"rateLimit" doc:"Deliveries a second; null is no limit."`
 	MaxInFlight    int                  `json:"maxInFlight"`
 	Timeout        string               `json:"timeout" doc:"A Go duration." example:"15s"`
 	Signing        busbar.Signing       `json:"signing" enum:"hmac,ed25519,both"`
@@ -56,6 +57,9 @@ func (a *API) viewEndpoint(e *busbar.Endpoint, keys []busbar.SigningKey) Endpoin
 		PayloadFormat: e.PayloadFormat, MaxInFlight: e.MaxInFlight, Timeout: a.timeoutOf(e).String(), Signing: e.Signing,
 		Enabled: e.Enabled, DisabledReason: e.DisabledReason, DisabledAt: Time(e.DisabledAt), Circuit: viewCircuit(e.Circuit),
 		CreatedAt: Time(e.CreatedAt), UpdatedAt: Time(e.UpdatedAt), PublicKey: viewSecrets(keys).PublicKey,
+	}
+	if e.RateLimit > 0 {
+		v.RateLimit = &e.RateLimit
 	}
 	if v.EventTypes == nil {
 		v.EventTypes = []string{}

@@ -14,6 +14,7 @@ const (
 	groupEndpoints  = "Endpoints"
 	groupListeners  = "Listeners"
 	groupDeliveries = "Deliveries"
+	groupJobs       = "Jobs"
 	groupRules      = "Rules"
 	groupKeys       = "API keys"
 	groupSites      = "Sites"
@@ -29,8 +30,8 @@ const (
 // Routes lists every route of the API: the server serves exactly these, and the API's description describes them.
 func Routes() []Route {
 	return slices.Concat(
-		eventRoutes(), eventTypeRoutes(), endpointRoutes(), listenerRoutes(), deliveryRoutes(), siteRoutes(), deviceRoutes(),
-		telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), ruleRoutes(), apiKeyRoutes(), metaRoutes(),
+		eventRoutes(), eventTypeRoutes(), endpointRoutes(), endpointCareRoutes(), listenerRoutes(), deliveryRoutes(), siteRoutes(),
+		deviceRoutes(), telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), ruleRoutes(), apiKeyRoutes(), metaRoutes(),
 	)
 }
 
