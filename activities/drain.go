@@ -193,6 +193,13 @@ func (t *tally) error() error {
 	return t.errs[0]
 }
 
+// trouble notes an error that is not about the endpoint.
+func (t *tally) trouble(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.errs = append(t.errs, err)
+}
+
 // turnBad failures in one turn end it: what is left is tried later.
 const turnBad = 5
 
@@ -240,9 +247,7 @@ func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by 
 		}
 		release()
 		if err != nil && !comesAgain(err) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.errs = append(t.errs, err)
+			t.trouble(err)
 		}
 		return nil, nil
 	}

@@ -34,18 +34,16 @@ func (a *api) startJob(t *testing.T, kind, endpointID string, statuses []string)
 	return must[job](t, a, http.MethodPost, "/v1/endpoints/"+endpointID+"/"+kind, body, http.StatusAccepted).JobID
 }
 
-// awaitJob returns a job once done says so.
-func (a *api) awaitJob(t *testing.T, id, what string, done func(job) bool) job {
+// awaitCompleted returns a job once it is completed.
+func (a *api) awaitCompleted(t *testing.T, id string) job {
 	t.Helper()
 	var j job
-	await(t, "the job to be "+what, func() bool {
+	await(t, "the job to be completed", func() bool {
 		j = must[job](t, a, http.MethodGet, "/v1/jobs/"+id, nil, http.StatusOK)
-		return done(j)
+		return j.Status == "completed"
 	})
 	return j
 }
-
-func completed(j job) bool { return j.Status == "completed" }
 
 // A process that dies in the middle of a job goes on with it: nothing is lost, and nothing is repeated but what was under
 // way.
@@ -65,7 +63,7 @@ func TestKilledInMidRecovery(t *testing.T) {
 	must[any](t, d.api, http.MethodPost, "/v1/endpoints/"+ep.ID+"/enable", nil, http.StatusOK)
 	cancelled := []string{"cancelled", "failed", "parked"}
 	killInMid(t, d, s, "recover", ep.ID, ids, cancelled)
-	again := d.awaitJob(t, d.startJob(t, "recover", ep.ID, cancelled), "completed", completed)
+	again := d.awaitCompleted(t, d.startJob(t, "recover", ep.ID, cancelled))
 	if again.Total != 0 || again.Done != 0 {
 		t.Errorf("a second job: %+v, want nothing to send", again)
 	}
@@ -73,7 +71,7 @@ func TestKilledInMidRecovery(t *testing.T) {
 	newer := newSink(t)
 	late := d.subscribe(t, newer, map[string]any{"maxInFlight": atOnce})
 	killInMid(t, d, newer, "replay", late.ID, ids, nil)
-	if again = d.awaitJob(t, d.startJob(t, "replay", late.ID, nil), "completed", completed); again.Total != 0 {
+	if again = d.awaitCompleted(t, d.startJob(t, "replay", late.ID, nil)); again.Total != 0 {
 		t.Errorf("a second replay: %+v, want nothing to send", again)
 	}
 }
@@ -96,7 +94,7 @@ func killInMid(t *testing.T, d *dev, s *sink, kind, endpointID string, ids, stat
 	d.kill(t)
 	s.behave(status(200))
 	d.start(t)
-	if j := d.awaitJob(t, id, "completed", completed); j.Total != len(ids) || j.Done != len(ids) || j.Failed != 0 {
+	if j := d.awaitCompleted(t, id); j.Total != len(ids) || j.Done != len(ids) || j.Failed != 0 {
 		t.Errorf("%s: %+v, want %d done", kind, j, len(ids))
 	}
 	s.awaitIDs(ids)
@@ -116,8 +114,8 @@ func TestRateLimitHolds(t *testing.T) {
 	s.awaitIDs(l.wait(t))
 	arrivals := s.all()
 	for i := range arrivals {
-		// One more than the rate may fall into a second that is cut at the wrong moments, and a busy machine shifts some.
-		if j := i + perSecond + 3; j < len(arrivals) && arrivals[j].at.Sub(arrivals[i].at) < time.Second {
+		// They leave evenly; a busy machine lets some arrive together.
+		if j := i + perSecond + 5; j < len(arrivals) && arrivals[j].at.Sub(arrivals[i].at) < time.Second {
 			t.Fatalf("%d webhooks within %s", j-i+1, arrivals[j].at.Sub(arrivals[i].at))
 		}
 	}
@@ -158,7 +156,7 @@ func recoveredByJob(t *testing.T, d *dev) string {
 	sc.post(t, sc.id)
 	sc.awaitStatuses("failed")
 	id := d.startJob(t, "recover", sc.endpoints[0].ID, nil)
-	if j := d.awaitJob(t, id, "completed", completed); j.Total != 1 || j.Done != 1 {
+	if j := d.awaitCompleted(t, id); j.Total != 1 || j.Done != 1 {
 		t.Errorf("job: %+v, want the one that failed", j)
 	}
 	return sc.ended(workflows.ResendID(busbar.Sandbox, busbar.JobID(id)))

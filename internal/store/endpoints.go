@@ -117,19 +117,8 @@ func (s *Store) UpdateEndpoint(
 		if err := db.Save(&row).Error; err != nil {
 			return fmt.Errorf("save endpoint: %w", err)
 		}
-		if e.RateLimit != was.RateLimit {
-			// The line was made for the old rate.
-			if err := db.Exec("DELETE FROM endpoint_rates WHERE endpoint_id = ?", string(id)).Error; err != nil {
-				return fmt.Errorf("forget line of %s: %w", id, err)
-			}
-		}
-		if e.Enabled && (!was.Enabled || e.URL != was.URL && was.Shut()) {
-			if err := s.reopened(db, env, id); err != nil {
-				return err
-			}
-			if err := addCircuits(db, &e); err != nil {
-				return err
-			}
+		if err := s.afterChange(db, &was, &e); err != nil {
+			return err
 		}
 		if e.Signing == was.Signing {
 			return nil
@@ -137,6 +126,23 @@ func (s *Store) UpdateEndpoint(
 		return s.alignKeys(db, &e, generate)
 	})
 	return e, err
+}
+
+// afterChange forgets what a change has made untrue.
+func (s *Store) afterChange(db *gorm.DB, was, e *busbar.Endpoint) error {
+	if e.RateLimit != was.RateLimit {
+		// The line was made for the old rate.
+		if err := db.Exec("DELETE FROM endpoint_rates WHERE endpoint_id = ?", string(e.ID)).Error; err != nil {
+			return fmt.Errorf("forget line of %s: %w", e.ID, err)
+		}
+	}
+	if !e.Enabled || was.Enabled && (e.URL == was.URL || !was.Shut()) {
+		return nil
+	}
+	if err := s.reopened(db, e.Environment, e.ID); err != nil {
+		return err
+	}
+	return addCircuits(db, e)
 }
 
 // alignKeys makes the kinds of an endpoint's keys those that its Signing names.

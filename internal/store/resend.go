@@ -152,20 +152,8 @@ func (s *Store) match(ctx context.Context, j *busbar.Job, e *busbar.Endpoint, wo
 		if some = len(events) > 0; !some {
 			return nil
 		}
-		made := make([]deliveryRow, 0, len(events))
-		for i := range events {
-			row, wanted, err := s.matchOne(&events[i], j, e, workflowID)
-			if err != nil {
-				return err
-			}
-			if wanted {
-				made = append(made, row)
-			}
-		}
-		if len(made) > 0 {
-			if err := tx.CreateInBatches(&made, insertBatch).Error; err != nil {
-				return fmt.Errorf("insert deliveries of %s: %w", j.ID, err)
-			}
+		if err := s.matchAll(tx, events, j, e, workflowID); err != nil {
+			return err
 		}
 		last := events[len(events)-1]
 		err = tx.Exec("UPDATE jobs SET cursor_at = ?, cursor_id = ? WHERE id = ?", last.ReceivedAt, last.ID, job.ID).Error
@@ -175,6 +163,26 @@ func (s *Store) match(ctx context.Context, j *busbar.Job, e *busbar.Endpoint, wo
 		return nil
 	})
 	return some, err
+}
+
+func (s *Store) matchAll(tx *gorm.DB, events []eventRow, j *busbar.Job, e *busbar.Endpoint, workflowID string) error {
+	made := make([]deliveryRow, 0, len(events))
+	for i := range events {
+		row, wanted, err := s.matchOne(&events[i], j, e, workflowID)
+		if err != nil {
+			return err
+		}
+		if wanted {
+			made = append(made, row)
+		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if err := tx.CreateInBatches(&made, insertBatch).Error; err != nil {
+		return fmt.Errorf("insert deliveries of %s: %w", j.ID, err)
+	}
+	return nil
 }
 
 // matchOne makes the delivery of an event, if the endpoint wants it. An endpoint is not told about itself.

@@ -36,10 +36,13 @@ CREATE TABLE endpoint_health (
     told_at       BIGINT NOT NULL DEFAULT 0
 );
 
--- When the next delivery to a rate-limited endpoint may go out.
+-- The line of a rate-limited endpoint.
 CREATE TABLE endpoint_rates (
     endpoint_id TEXT   NOT NULL PRIMARY KEY,
-    next_at     BIGINT NOT NULL
+    -- The first place that is free.
+    next_at     BIGINT NOT NULL DEFAULT 0,
+    -- When the last delivery went out: those that come late to their places keep apart, too.
+    sent_at     BIGINT NOT NULL DEFAULT 0
 );
 
 -- What the attempts of an hour came to. Purged when older than the retention.

@@ -18,7 +18,7 @@ type Job struct {
 	Statuses    []busbar.DeliveryStatus `json:"statuses" doc:"Those of the deliveries that are sent again; none for a replay."`
 	Total       int                     `json:"total" doc:"How much there is to send; 0 until it was counted."`
 	Done        int                     `json:"done" doc:"How much was delivered."`
-	Failed      int                     `json:"failed" doc:"How much was tried and was not. What was parked or is new goes on on its retry schedule."`
+	Failed      int                     `json:"failed" doc:"How much was tried and was not. What was parked or is new follows its retry schedule."`
 	Reason      string                  `json:"reason,omitempty" doc:"Why it failed."`
 	CreatedAt   Time                    `json:"createdAt"`
 	CompletedAt Time                    `json:"completedAt,omitzero"`
