@@ -158,22 +158,27 @@ func (c *compiler) relationOf(n ast.Node) (relation, bool) {
 	return relation{}, false
 }
 
-// lintContradiction warns of `x > 80 and x < 20`, which no value satisfies.
+// lintContradiction warns of `x > 80 and x < 20`, which no value satisfies. Each `and` compares its two sides: what lies
+// within one of them was compared there.
 func (c *compiler) lintContradiction(n *ast.BinaryNode, left, right *code) {
-	var all []relation
-	for _, part := range conjuncts(n) {
+	var before []relation
+	for _, part := range conjuncts(n.Left) {
+		if r, ok := c.relationOf(part); ok {
+			before = append(before, r)
+		}
+	}
+	for _, part := range conjuncts(n.Right) {
 		r, ok := c.relationOf(part)
 		if !ok {
 			continue
 		}
-		for _, other := range all {
+		for _, other := range before {
 			if other.of == r.of && disjoint(other, r) {
 				from, to := spanOf(left, right)
 				c.report(SeverityWarning, from, to, "this is never true: %s cannot be %s %v and %s %v", r.of, other.op, other.bound, r.op, r.bound)
 				return
 			}
 		}
-		all = append(all, r)
 	}
 }
 
