@@ -16,14 +16,20 @@ type (
 		Connection string         `json:"connection"`
 		State      map[string]any `json:"state"`
 	}
+	action struct {
+		ID    string `json:"id"`
+		State string `json:"state"`
+	}
 	list[T any] struct {
 		Items []T `json:"items"`
 	}
 	homeEvent struct {
 		Type string `json:"type"`
 		Data struct {
-			DeviceID string         `json:"deviceId"`
-			State    map[string]any `json:"state"`
+			ActionID  string         `json:"actionId"`
+			DeviceID  string         `json:"deviceId"`
+			ErrorCode string         `json:"errorCode"`
+			State     map[string]any `json:"state"`
 		} `json:"data"`
 	}
 )
@@ -54,6 +60,21 @@ func (a *api) awaitHome(t *testing.T) {
 	}
 }
 
+// push sends the battery a command and returns the action's id.
+func (a *api) push(t *testing.T, command string) string {
+	t.Helper()
+	body := map[string]any{"action": map[string]any{"command": command}}
+	return must[action](t, a, http.MethodPost, "/v1/battery/sim_battery", body, http.StatusAccepted).ID
+}
+
+// awaitAction returns when an action is in a state.
+func (a *api) awaitAction(t *testing.T, id, state string) {
+	t.Helper()
+	await(t, "action "+id+" to be "+state, func() bool {
+		return must[action](t, a, http.MethodGet, "/v1/actions/"+id, nil, http.StatusOK).State == state
+	})
+}
+
 // awaitEvent returns the first webhook that is wanted.
 func (s *sink) awaitEvent(what string, wanted func(homeEvent) bool) homeEvent {
 	s.t.Helper()
@@ -74,7 +95,12 @@ func (s *sink) awaitEvent(what string, wanted func(homeEvent) bool) homeEvent {
 	return found
 }
 
-// With an empty directory there is a home that lives and reports, and goes on after a crash.
+func (s *sink) awaitEnd(actionID string) homeEvent {
+	s.t.Helper()
+	return s.awaitEvent("the end of "+actionID, func(e homeEvent) bool { return e.Data.ActionID == actionID })
+}
+
+// With an empty directory there is a home that lives, obeys and reports, and goes on after a crash.
 func TestHomeLives(t *testing.T) {
 	t.Parallel()
 	d := newHomeDev(t)
@@ -88,19 +114,33 @@ func TestHomeLives(t *testing.T) {
 		return e.Type == "device.updated" && e.Data.DeviceID == "sim_solar" && ok && power > 0
 	})
 
-	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_battery/faults", map[string]any{"kind": "offline", "for": "5s"}, http.StatusOK)
+	idle := d.push(t, "idle")
+	if e := s.awaitEnd(idle); e.Type != "push.completed" || e.Data.DeviceID != "sim_battery" {
+		t.Errorf("the end of a push is %+v", e)
+	}
+	d.awaitAction(t, idle, "completed")
+	await(t, "the battery to show it", func() bool {
+		got := must[device](t, d.api, http.MethodGet, "/v1/battery/sim_battery", nil, http.StatusOK)
+		return got.State["currentMode"] == "idle" && got.State["chargeRate"] == 0.0
+	})
+
+	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_battery/faults", map[string]any{"kind": "refuse", "for": "10s"}, http.StatusOK)
+	await(t, "the home to know of the fault", func() bool {
+		refused := s.awaitEnd(d.push(t, "auto.export"))
+		return refused.Type == "push.failed" && refused.Data.ErrorCode == "REFUSED"
+	})
+
+	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_meter/faults", map[string]any{"kind": "offline", "for": "5s"}, http.StatusOK)
 	for _, wanted := range []string{"device.disconnected", "device.reconnected"} {
-		s.awaitEvent(wanted, func(e homeEvent) bool { return e.Type == wanted && e.Data.DeviceID == "sim_battery" })
+		s.awaitEvent(wanted, func(e homeEvent) bool { return e.Type == wanted && e.Data.DeviceID == "sim_meter" })
 	}
 
-	before := must[device](t, d.api, http.MethodGet, "/v1/solar-inverter/sim_solar", nil, http.StatusOK).State["energyTotal"].(float64)
 	d.kill(t)
 	d.start(t)
-	seen := len(s.all())
-	s.awaitCount(seen + 1)
-	if after := must[device](t, d.api, http.MethodGet, "/v1/solar-inverter/sim_solar", nil, http.StatusOK).State["energyTotal"].(float64); after < before {
-		t.Errorf("after a crash the roof has given %v kWh, had given %v", after, before)
-	}
+	d.awaitHome(t)
+	await(t, "the fault to be over", func() bool {
+		return s.awaitEnd(d.push(t, "auto.reserve")).Type == "push.completed"
+	})
 	if log := d.stderr.String(); strings.Contains(log, "sk_test_") {
 		t.Error("the log shows a key")
 	}
@@ -113,5 +153,37 @@ func TestHomeLives(t *testing.T) {
 	}
 	if code := d.stop(t); code != 0 {
 		t.Errorf("exit code after SIGTERM = %d, want 0", code)
+	}
+}
+
+// A crash between a command and its result loses neither.
+func TestHomeAnswersAfterACrash(t *testing.T) {
+	t.Parallel()
+	d := newHomeDev(t)
+	d.start(t)
+	d.awaitHome(t)
+	s := newSink(t)
+	d.subscribe(t, s, map[string]any{"eventTypes": []string{"push.*"}})
+	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_battery/faults",
+		map[string]any{"kind": "slow", "for": "1m", "delay": "5s"}, http.StatusOK)
+	// The home looks for faults every second; a disconnection shows that it has looked.
+	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_meter/faults", map[string]any{"kind": "offline", "for": "1m"}, http.StatusOK)
+	await(t, "the home to know of the faults", func() bool {
+		return must[device](t, d.api, http.MethodGet, "/v1/meter/sim_meter", nil, http.StatusOK).Connection == "disconnected"
+	})
+	id := d.push(t, "idle")
+	d.awaitAction(t, id, "acknowledged")
+	await(t, "the home to have the command", func() bool {
+		got := must[device](t, d.api, http.MethodGet, "/v1/battery/sim_battery", nil, http.StatusOK)
+		return got.State["currentMode"] == "idle"
+	})
+	d.kill(t)
+	d.start(t)
+	d.awaitAction(t, id, "completed")
+	if e := s.awaitEnd(id); e.Type != "push.completed" {
+		t.Errorf("the end is %+v", e)
+	}
+	if n := len(s.all()); n != s.repeats()+1 {
+		t.Errorf("%d webhooks, %d of them repeats, of one command", n, s.repeats())
 	}
 }
