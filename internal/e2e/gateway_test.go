@@ -176,7 +176,10 @@ type action struct {
 	ErrorCode    string `json:"errorCode"`
 	ErrorMessage string `json:"errorMessage"`
 	CancelReason string `json:"cancelReason"`
-	Tries        []struct {
+	Result       struct {
+		Message string `json:"message"`
+	} `json:"result"`
+	Tries []struct {
 		Number  int    `json:"number"`
 		Phase   string `json:"phase"`
 		Outcome string `json:"outcome"`
