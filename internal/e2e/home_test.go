@@ -16,10 +16,6 @@ type (
 		Connection string         `json:"connection"`
 		State      map[string]any `json:"state"`
 	}
-	action struct {
-		ID    string `json:"id"`
-		State string `json:"state"`
-	}
 	list[T any] struct {
 		Items []T `json:"items"`
 	}
@@ -60,19 +56,11 @@ func (a *api) awaitHome(t *testing.T) {
 	}
 }
 
-// push sends the battery a command and returns the action's id.
-func (a *api) push(t *testing.T, command string) string {
+// pushBattery sends the battery a command and returns the action's id.
+func (a *api) pushBattery(t *testing.T, command string) string {
 	t.Helper()
 	body := map[string]any{"action": map[string]any{"command": command}}
 	return must[action](t, a, http.MethodPost, "/v1/battery/sim_battery", body, http.StatusAccepted).ID
-}
-
-// awaitAction returns when an action is in a state.
-func (a *api) awaitAction(t *testing.T, id, state string) {
-	t.Helper()
-	await(t, "action "+id+" to be "+state, func() bool {
-		return must[action](t, a, http.MethodGet, "/v1/actions/"+id, nil, http.StatusOK).State == state
-	})
 }
 
 // awaitEvent returns the first webhook that is wanted.
@@ -114,11 +102,11 @@ func TestHomeLives(t *testing.T) {
 		return e.Type == "device.updated" && e.Data.DeviceID == "sim_solar" && ok && power > 0
 	})
 
-	idle := d.push(t, "idle")
+	idle := d.pushBattery(t, "idle")
 	if e := s.awaitEnd(idle); e.Type != "push.completed" || e.Data.DeviceID != "sim_battery" {
 		t.Errorf("the end of a push is %+v", e)
 	}
-	d.awaitAction(t, idle, "completed")
+	d.awaitState(t, idle, "completed")
 	await(t, "the battery to show it", func() bool {
 		got := must[device](t, d.api, http.MethodGet, "/v1/battery/sim_battery", nil, http.StatusOK)
 		return got.State["currentMode"] == "idle" && got.State["chargeRate"] == 0.0
@@ -126,7 +114,7 @@ func TestHomeLives(t *testing.T) {
 
 	must[any](t, d.api, http.MethodPost, "/v1/simulator/sim_battery/faults", map[string]any{"kind": "refuse", "for": "10s"}, http.StatusOK)
 	await(t, "the home to know of the fault", func() bool {
-		refused := s.awaitEnd(d.push(t, "auto.export"))
+		refused := s.awaitEnd(d.pushBattery(t, "auto.export"))
 		return refused.Type == "push.failed" && refused.Data.ErrorCode == "REFUSED"
 	})
 
@@ -139,7 +127,7 @@ func TestHomeLives(t *testing.T) {
 	d.start(t)
 	d.awaitHome(t)
 	await(t, "the fault to be over", func() bool {
-		return s.awaitEnd(d.push(t, "auto.reserve")).Type == "push.completed"
+		return s.awaitEnd(d.pushBattery(t, "auto.reserve")).Type == "push.completed"
 	})
 	if log := d.stderr.String(); strings.Contains(log, "sk_test_") {
 		t.Error("the log shows a key")
@@ -171,15 +159,15 @@ func TestHomeAnswersAfterACrash(t *testing.T) {
 	await(t, "the home to know of the faults", func() bool {
 		return must[device](t, d.api, http.MethodGet, "/v1/meter/sim_meter", nil, http.StatusOK).Connection == "disconnected"
 	})
-	id := d.push(t, "idle")
-	d.awaitAction(t, id, "acknowledged")
+	id := d.pushBattery(t, "idle")
+	d.awaitState(t, id, "acknowledged")
 	await(t, "the home to have the command", func() bool {
 		got := must[device](t, d.api, http.MethodGet, "/v1/battery/sim_battery", nil, http.StatusOK)
 		return got.State["currentMode"] == "idle"
 	})
 	d.kill(t)
 	d.start(t)
-	d.awaitAction(t, id, "completed")
+	d.awaitState(t, id, "completed")
 	if e := s.awaitEnd(id); e.Type != "push.completed" {
 		t.Errorf("the end is %+v", e)
 	}
