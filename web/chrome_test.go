@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"busbar"
 )
+
+var pictures = flag.Bool("pictures", false, "write the README's pictures in docs/images anew")
 
 // chrome is somebody with a real browser.
 type chrome struct {
@@ -42,6 +45,10 @@ func newChrome(t *testing.T, url string) *chrome {
 		closeTab()
 		cancel()
 	})
+	// The browser lives as long as the context that starts it, which must not be that of one step.
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
 	return &chrome{t, ctx, url}
 }
 
@@ -88,13 +95,24 @@ func eval[T any](c *chrome, script string) T {
 	return v
 }
 
-// until waits for something to be true of the page.
+// until waits for something to be true of the page. What cannot be asked while one page gives way to the next is asked
+// again.
 func (c *chrome) until(what, script string) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.ctx, pageTime)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](script)); err != nil {
-		c.t.Fatalf("wait for %s: %v\n%s", what, err, c.where())
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		if err == nil && yes {
+			return
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			c.t.Fatalf("wait for %s: %v\n%s", what, err, c.where())
+		}
 	}
 }
 
@@ -156,7 +174,12 @@ func (c *chrome) signInAs(a *app, user busbar.User) {
 // picture keeps what the browser shows in test-output, for people to look at.
 func (c *chrome) picture(name string, whole bool) {
 	c.t.Helper()
-	dir := filepath.Join("..", "test-output", "pages")
+	c.keep(filepath.Join("..", "test-output", "pages"), name, whole)
+}
+
+// keep writes a picture.
+func (c *chrome) keep(dir, name string, whole bool) {
+	c.t.Helper()
 	must(c.t, os.MkdirAll(dir, 0o750))
 	ctx, cancel := context.WithTimeout(c.ctx, pageTime)
 	defer cancel()
@@ -166,7 +189,7 @@ func (c *chrome) picture(name string, whole bool) {
 	}
 	png, err := chromedp.Run(ctx, shot)
 	must(c.t, err)
-	must(c.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+	must(c.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)) //nolint:gosec // a picture of a page is no secret
 }
 
 // violation is what axe-core finds wrong with a page.

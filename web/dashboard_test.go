@@ -296,7 +296,7 @@ func TestAnEndpointFromItsCreationToItsEnd(t *testing.T) {
 	wantPage(t, b.post(path+"/edit", form), http.StatusUnprocessableEntity, `aria-invalid="true"`, "ftp://nowhere")
 
 	wantPage(t, b.post(path+"/test", url.Values{"type": {"device.updated"}}), http.StatusOK, "It answered 200", "thanks")
-	wantPage(t, b.post(path+"/disable", nil), http.StatusOK, "Disabled by its owner, ")
+	wantPage(t, b.post(path+"/disable", nil), http.StatusOK, "Disabled by its owner. ")
 	wantPage(t, b.post(path+"/enable", nil), http.StatusOK, "The endpoint is enabled.")
 	wantPage(t, b.post(path+"/secret", nil), http.StatusOK, secret)
 	rotated := b.post(path+"/rotate", url.Values{"overlap": {"1h"}})
@@ -425,9 +425,13 @@ func TestTheThemeIsKept(t *testing.T) {
 func TestALivePageHearsOfChangesAndOfWhatItMissed(t *testing.T) {
 	t.Parallel()
 	b := signedIn(t, busbar.RoleViewer)
-	feed := func(last string) *http.Response {
+	seen := func() string {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+"/sandbox/feed", http.NoBody)
+		return regexp.MustCompile(`/sandbox/feed\?seen=[0-9a-f]+`).FindString(b.get("/sandbox/events").body)
+	}
+	feed := func(path, last string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+path, http.NoBody)
 		must(t, err)
 		if last != "" {
 			r.Header.Set("Last-Event-ID", last)
@@ -449,16 +453,75 @@ func TestALivePageHearsOfChangesAndOfWhatItMissed(t *testing.T) {
 		}
 		return text
 	}
-	first := feed("")
-	started := read(first, "id: ")
-	if strings.Contains(started, "changed") {
-		t.Errorf("a page that was just made is told of changes: %q", started)
+	send := func() {
+		t.Helper()
+		if got := b.app.send(http.MethodPost, "/v1/events", `{"type":"device.updated","data":{"state":{}}}`); got.Status != http.StatusAccepted {
+			t.Fatal(got.Body)
+		}
 	}
-	id := regexp.MustCompile(`id: ([0-9a-f]+)`).FindStringSubmatch(started)[1]
-	if got := b.app.send(http.MethodPost, "/v1/events", `{"type":"device.updated","data":{"state":{}}}`); got.Status != http.StatusAccepted {
+	path := seen()
+	open := feed(path, "")
+	if hello := read(open, ": hello"); strings.Contains(hello, "changed") {
+		t.Errorf("a page that shows what is now is told of changes: %q", hello)
+	}
+	send()
+	told := regexp.MustCompile(`id: ([0-9a-f]+)\nevent: changed`).FindStringSubmatch(read(open, "changed"))
+	if told == nil {
+		t.Fatal("the change has no id")
+	}
+	// What happened between the page and its feed.
+	read(feed(path, ""), "event: changed")
+	// What happened while a page was away.
+	send()
+	read(feed(path, told[1]), "event: changed")
+	if again := seen(); again == path {
+		t.Error("a page that is read again has seen no more than before")
+	}
+}
+
+func TestADeviceIsAskedBeforeItIsTold(t *testing.T) {
+	t.Parallel()
+	b := signedIn(t, busbar.RoleOperator)
+	wantPage(t, b.post("/sandbox/sites", url.Values{"id": {"site_home"}, "name": {"Home"}, "timezone": {"Mars/Olympus"}}), http.StatusUnprocessableEntity, `aria-invalid="true"`)
+	wantPage(t, b.post("/sandbox/sites", url.Values{"id": {"site_home"}, "name": {"Home"}, "timezone": {"Europe/Berlin"}}), http.StatusOK, "The site was created.")
+	for id, driver := range map[string]string{"dev_battery": "manual", "sim_battery": "simulator"} {
+		got := b.app.send(http.MethodPost, "/v1/devices", `{"id":"`+id+`","type":"battery","siteId":"site_home","name":"Cellar <b>","driver":{"kind":"`+driver+`"}}`)
+		if got.Status != http.StatusCreated {
+			t.Fatal(got.Body)
+		}
+	}
+	if got := b.app.send(http.MethodPost, "/v1/devices/dev_battery/state", `{"state":{"level":55.5,"status":"idle"}}`); got.Status != http.StatusAccepted {
 		t.Fatal(got.Body)
 	}
-	read(first, "event: changed")
-	read(feed(id), "event: changed")
-	first.Body.Close()
+	wantPage(t, b.get("/sandbox/devices?siteId=site_home"), http.StatusOK, "Cellar &lt;b&gt;", "55.5")
+	wantPage(t, b.get("/sandbox/devices/dev_battery"), http.StatusOK, "Level", "auto.balanced")
+	wantPage(t, b.post("/sandbox/sites/site_home/delete", url.Values{"sure": {"yes"}}), http.StatusOK, "Delete this site.")
+
+	command := url.Values{"command": {"charge"}, "parameter-target": {"80"}, "holdFor": {"2h"}}
+	asked := b.post("/sandbox/devices/dev_battery/push", command)
+	wantPage(t, asked, http.StatusOK, "Send this command?", "charge, target 80 percent")
+	if got := b.app.send(http.MethodGet, "/v1/actions", ""); strings.Contains(string(got.Data), "act_") {
+		t.Fatal("the command was sent before it was confirmed")
+	}
+	once := onceField.FindStringSubmatch(asked.body)
+	if once == nil {
+		t.Fatal("the confirmed form can be sent twice")
+	}
+	command.Set("sure", "yes")
+	command.Set("once", once[1])
+	sent := b.post("/sandbox/devices/dev_battery/push", command)
+	wantPage(t, sent, http.StatusOK, "The command is on its way.", "target 80 percent")
+	if again := b.post("/sandbox/devices/dev_battery/push", command); again.path != sent.path {
+		t.Errorf("sent twice, it made %s and %s", sent.path, again.path)
+	}
+	wantPage(t, b.post("/sandbox/devices/dev_battery/push", url.Values{"command": {"charge"}, "parameter-target": {"800"}, "sure": {"yes"}}), http.StatusUnprocessableEntity, "target")
+	wantPage(t, b.get("/sandbox/devices/dev_battery"), http.StatusOK, "A person keeps rules off this device")
+	wantPage(t, b.post("/sandbox/devices/dev_battery/hold/end", nil), http.StatusOK, "Rules may act on the device again.")
+	wantPage(t, b.post(sent.path+"/cancel", nil), http.StatusOK, "The command was taken back.")
+	wantPage(t, b.post(sent.path+"/cancel", nil), http.StatusOK, "has ended")
+
+	wantPage(t, b.post("/sandbox/devices/dev_battery/settings", url.Values{"setting-backup_reserve": {"20"}}), http.StatusOK, "The settings were saved.")
+	wantPage(t, b.post("/sandbox/devices/sim_battery/fault", url.Values{"kind": {"offline"}, "for": {"1m"}}), http.StatusOK, "Offline: this simulated device misbehaves")
+	wantPage(t, b.post("/sandbox/devices/sim_battery/faults/clear", nil), http.StatusOK, "The device behaves again.")
+	wantPage(t, b.post("/sandbox/devices/dev_battery/fault", url.Values{"kind": {"offline"}}), http.StatusUnprocessableEntity)
 }

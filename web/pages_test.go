@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,23 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		ID: busbar.NewAuditID(), At: a.now(), UserID: admin.ID, UserName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
 		Action: "endpoint.update", Target: text(good["id"]), Before: json.RawMessage(`{"maxInFlight":16}`), After: json.RawMessage(`{"maxInFlight":4}`),
 	}))
+	make("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)
+	for id, family := range map[string]string{"dev_battery": "battery", "dev_charger": "ev_charger", "dev_solar": "solar_inverter", "dev_meter": "meter", "dev_heat": "hvac"} {
+		make("/v1/devices", `{"id":"`+id+`","type":"`+family+`","siteId":"site_home","name":"The `+family+`","vendor":"Acme","driver":{"kind":"simulator"}}`)
+		make("/v1/devices/"+id+"/connection", `{"status":"connected"}`)
+	}
+	for i := range 12 {
+		at := a.now().Add(time.Duration(i-12) * 10 * time.Minute).UTC().Format(time.RFC3339)
+		for id, state := range map[string]string{
+			"dev_battery": fmt.Sprintf(`{"level":%d,"chargeRate":2.4,"status":"charging","temperature":24.5,"currentMode":"auto.balanced"}`, 40+4*i),
+			"dev_charger": `{"status":"charging","currentPower":3.7,"isConnected":true,"isCharging":true}`,
+			"dev_solar":   fmt.Sprintf(`{"currentPower":%g,"status":"producing","producing":true}`, 3+0.4*float64(i%5)),
+			"dev_meter":   `{"importPower":1.85,"price":0.2871}`, "dev_heat": fmt.Sprintf(`{"temperature":%g,"mode":"heat","active":true,"heatSetpoint":21}`, 20+float64(i%4)/2),
+		} {
+			make("/v1/devices/"+id+"/state", `{"observedAt":"`+at+`","state":`+state+`}`)
+		}
+	}
+	make("/v1/simulator/dev_battery/faults", `{"kind":"slow","for":"5m"}`)
 	endpoint := "/sandbox/endpoints/" + text(good["id"])
 	return a, server.URL, admin, map[string]string{
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
@@ -62,7 +80,8 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete", "event-types": "/sandbox/event-types",
 		"event-type": "/sandbox/event-types/device.updated", "event-type-new": "/sandbox/event-types/new", "api-keys": "/sandbox/api-keys",
 		"users": "/users", "user": "/users/" + string(grace.ID), "audit": "/audit", "account": "/account", "about": "/about",
-		"gallery": "/gallery", "not-found": "/sandbox/nowhere",
+		"gallery": "/gallery", "devices": "/sandbox/devices", "devices-empty": "/live/devices", "device": "/sandbox/devices/dev_battery",
+		"actions": "/sandbox/actions", "sites": "/sandbox/sites", "sites-empty": "/live/sites", "site": "/sandbox/sites/site_home", "not-found": "/sandbox/nowhere",
 	}
 }
 
@@ -72,7 +91,7 @@ func text(v any) string { return fmt.Sprint(v) }
 // wait for their next try.
 func (a *app) finishAll(good, bad busbar.EndpointID) {
 	a.t.Helper()
-	page, err := a.store.Deliveries(a.t.Context(), busbar.Sandbox, store.DeliveryFilter{}, busbar.PageRequest{Limit: 200})
+	page, err := a.store.Deliveries(a.t.Context(), busbar.Sandbox, store.DeliveryFilter{Status: busbar.DeliveryPending}, busbar.PageRequest{Limit: 200})
 	must(a.t, err)
 	for i, d := range page.Items {
 		i /= 3 // each event has three
@@ -109,6 +128,13 @@ func (a *app) finishAll(good, bad busbar.EndpointID) {
 	}
 }
 
+// shown are the pictures of the README.
+//
+//nolint:gochecknoglobals // a table
+var shown = map[string]string{
+	"overview-light": "dashboard-overview", "delivery-dark": "dashboard-delivery", "device-light": "dashboard-device",
+}
+
 // Every page, in both themes and on a narrow screen: nothing for axe-core to find, nothing wider than the window, nothing
 // that moves. The pictures are for people to look at.
 func TestEveryPageIsAccessibleInBothThemes(t *testing.T) {
@@ -124,6 +150,9 @@ func TestEveryPageIsAccessibleInBothThemes(t *testing.T) {
 			c.calm(name + " in " + theme)
 			c.accessible(name + " in " + theme)
 			c.picture(name+"-"+theme, true)
+			if kept := shown[name+"-"+theme]; kept != "" && *pictures {
+				c.keep(filepath.Join("..", "docs", "images"), kept, false)
+			}
 		}
 		c.dark(false)
 		c.size(375, 780)

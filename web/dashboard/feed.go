@@ -24,9 +24,11 @@ func showFeed(q *request) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	control := http.NewResponseController(q.w)
-	told := q.r.Header.Get("Last-Event-Id")
-	// The page was just made; what is true now is what it shows.
-	first := told == ""
+	// What the page shows, and after a pause what it was told last.
+	told := q.r.URL.Query().Get("seen")
+	if last := q.r.Header.Get("Last-Event-Id"); last != "" {
+		told = last
+	}
 	send := func(text string) bool {
 		err := control.SetWriteDeadline(time.Now().Add(2 * keepAlive))
 		if err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -48,14 +50,10 @@ func showFeed(q *request) error {
 		select {
 		case mark := <-v.changed:
 			id := feedID(mark)
-			text := "id: " + id + "\n"
-			if !first && id != told {
-				text += "event: changed\ndata: \n"
-			}
-			if id != told && !send(text+"\n") {
+			if id != told && !send("id: "+id+"\nevent: changed\ndata: \n\n") {
 				return nil
 			}
-			told, first = id, false
+			told = id
 			if !q.rest(v) {
 				return nil
 			}

@@ -94,6 +94,21 @@ func (h *hub) leave(env busbar.Environment, t *topic, v *viewer, session busbar.
 	}
 }
 
+// seen is the watermark of an environment for a page that is about to read it: what changes from here on, the page will be
+// told of. One that is a little old only has the page ask once more.
+func (h *hub) seen(ctx context.Context, env busbar.Environment) (string, error) {
+	h.mu.Lock()
+	mark := ""
+	if t := h.topics[env]; t != nil {
+		mark = t.mark
+	}
+	h.mu.Unlock()
+	if mark != "" {
+		return mark, nil
+	}
+	return h.watcher.Watermark(ctx, env)
+}
+
 // pause is how long a page waits between two tellings.
 func (h *hub) pause() time.Duration {
 	h.mu.Lock()

@@ -49,6 +49,9 @@ func showOverview(q *request) error {
 		return err
 	}
 	o.Events = events.Items
+	if o.Home, err = q.home(); err != nil {
+		return err
+	}
 	ready := q.cfg.Ready(q.ctx())
 	o.Accepting, o.WorkersPolling, o.Backlog = ready.Accepting, ready.WorkersPolling, ready.Backlog
 	return q.render(http.StatusOK, view.Overview(q.live(q.frame("overview", "Overview")), o))

@@ -39,6 +39,8 @@ type request struct {
 	// user is nil when nobody is signed in.
 	user *busbar.User
 	env  busbar.Environment
+	// seen is the environment's watermark of before the page was read.
+	seen string
 }
 
 // policy lets a page load what it came with from here, and nothing else; scripts and styles in the page itself do not run.
@@ -90,6 +92,12 @@ func (q *request) answer(route *Route) error {
 		q.r.Body = http.MaxBytesReader(q.w, q.r.Body, busbar.MaxBodyBytes)
 		if err := q.r.ParseForm(); err != nil {
 			return busbar.Errorf(busbar.CodePayloadTooLarge, "the form could not be read, or is larger than 1 MiB")
+		}
+	}
+	if route.Method == http.MethodGet && q.env != "" {
+		var err error
+		if q.seen, err = q.hub.seen(q.ctx(), q.env); err != nil {
+			return err
 		}
 	}
 	return route.handle(q)
@@ -151,7 +159,7 @@ func (q *request) frame(section, title string) view.Frame {
 
 // live makes a page ask for itself again when something has changed.
 func (q *request) live(f view.Frame) view.Frame {
-	f.Feed = q.at("/feed")
+	f.Feed = q.at("/feed?seen=%s", feedID(q.seen))
 	return f
 }
 

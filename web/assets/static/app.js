@@ -24,18 +24,11 @@
       const text = seconds <= 0 ? "now" : `in ${span(seconds)}`;
       if (el.textContent !== text) el.textContent = text;
     }
-    for (const el of $$("time[data-local]")) {
-      if (el.dataset.done) continue;
-      el.dataset.done = "1";
-      el.title = `${el.textContent.trim()} UTC`;
-    }
   };
   setInterval(tick, 1000);
 
   const wire = (root) => {
     for (const button of $$("button[data-copy]", root)) button.hidden = !navigator.clipboard;
-    for (const el of $$("[data-script]", root)) el.hidden = false;
-    for (const el of $$("[data-noscript]", root)) el.hidden = true;
     tick();
   };
 

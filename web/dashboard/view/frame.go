@@ -105,6 +105,9 @@ func (f Frame) mainNav() []navItem {
 		{"deliveries", "Deliveries", "send", f.At("/deliveries"), busbar.RoleViewer},
 		{"endpoints", "Endpoints", "plug", f.At("/endpoints"), busbar.RoleViewer},
 		{"event-types", "Event types", "shapes", f.At("/event-types"), busbar.RoleViewer},
+		{"devices", "Devices", "device", f.At("/devices"), busbar.RoleViewer},
+		{"actions", "Actions", "command", f.At("/actions"), busbar.RoleViewer},
+		{"sites", "Sites", "site", f.At("/sites"), busbar.RoleViewer},
 	}
 }
 

@@ -19,6 +19,8 @@ type OverviewPage struct {
 	Events                    []api.Event
 	Accepting, WorkersPolling bool
 	Backlog                   int64
+	// Home is nil when there is no site with a meter.
+	Home *Home
 }
 
 // SortByNext puts the delivery first that is tried next.

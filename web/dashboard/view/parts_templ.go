@@ -1064,7 +1064,7 @@ func LiveMark() templ.Component {
 			templ_7745c5c3_Var49 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<span class=\"row\" data-script hidden hx-morph-skip><span class=\"live\" data-state=\"waiting\" role=\"status\"><i aria-hidden=\"true\"></i><span>Connecting</span></span> <button class=\"button small\" type=\"button\" data-pause>Pause</button></span>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<span class=\"row\" data-script hx-morph-skip><span class=\"live\" data-state=\"waiting\" role=\"status\"><i aria-hidden=\"true\"></i><span>Connecting</span></span> <button class=\"button small\" type=\"button\" data-pause>Pause</button></span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,0 +1,146 @@
+package web_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"busbar"
+)
+
+// The way of a newcomer, in a browser: the printed link, an endpoint, a test, an event, its delivery. Once with script and
+// once without.
+func TestANewcomerGetsToTheFirstWebhook(t *testing.T) {
+	t.Parallel()
+	for _, script := range []bool{true, false} {
+		t.Run(map[bool]string{true: "with script", false: "without script"}[script], func(t *testing.T) {
+			t.Parallel()
+			a, url, admin := empty(t)
+			a.cluster.deliverAtOnce()
+			must(t, a.store.CreateLoginLink(t.Context(), busbar.HashToken("link"), admin.ID, a.now().Add(busbar.LoginLinkTime)))
+			c := newChrome(t, url)
+			if !script {
+				c.withoutScript()
+			}
+			c.open("/welcome/link")
+			c.click("button[type=submit]")
+			c.until("the first steps", `document.querySelector("ol.steps") !== null`)
+			c.click(`ol.steps a[href="/sandbox/endpoints/new"]`)
+			c.until("the form", `document.querySelector("#url") !== null`)
+			c.fill("#url", "http://127.0.0.1:9000/hook")
+			c.fill("#description", "My first endpoint")
+			c.click("main form button[type=submit]")
+			c.until("the secret", `document.querySelector("#secret")?.innerText.startsWith("whsec_") === true`)
+			c.click("main .head a.button")
+			c.until("the endpoint", `document.querySelector("h1")?.innerText === "My first endpoint"`)
+			c.click(`form[action$="/test"] button`)
+			c.until("the test", `document.body.innerText.includes("It answered 200")`)
+			c.open("/sandbox/event-types/device.updated")
+			c.click(`#send button[type=submit]`)
+			c.until("the event", `document.body.innerText.includes("The event was accepted.")`)
+			c.until("its delivery", `[...document.querySelectorAll("main .badge")].some(b => b.innerText.trim() === "delivered")`)
+			c.click("main .table td.main-cell a")
+			c.until("the attempt", `(document.querySelector("dialog[open] #drawer-body") ?? document.querySelector("main")).innerText.includes("thanks")`)
+			if drawer := eval[bool](c, `document.querySelector("#drawer")?.open === true`); drawer != script {
+				t.Errorf("the delivery opens beside the list: %v, want %v", drawer, script)
+			}
+		})
+	}
+}
+
+// empty is an app with one person who may do everything.
+func empty(t *testing.T) (a *app, url string, admin busbar.User) {
+	t.Helper()
+	a = newApp(t, options{})
+	b := newBrowser(t, a)
+	return a, b.server.URL, a.addUser("Ada", busbar.RoleAdmin)
+}
+
+func TestTwoBrowsersSeeTheSameEventsLive(t *testing.T) {
+	t.Parallel()
+	a, url, admin := empty(t)
+	send := func(device string) {
+		t.Helper()
+		got := a.send(http.MethodPost, "/v1/events", `{"type":"device.updated","deviceId":"`+device+`","data":{"state":{}}}`)
+		if got.Status != http.StatusAccepted {
+			t.Fatal(got.Body)
+		}
+	}
+	send("first")
+	one, two := newChrome(t, url), newChrome(t, url)
+	for _, c := range []*chrome{one, two} {
+		c.signInAs(a, admin)
+		c.open("/sandbox/events")
+		c.until("the feed", `document.querySelector(".live")?.dataset.state === "on"`)
+	}
+	shows := func(device string) string {
+		return `document.querySelector("#live")?.innerText.includes("` + device + `") === true`
+	}
+	send("second")
+	one.until("the second event", shows("second"))
+	two.until("the second event", shows("second"))
+
+	one.click("button[data-pause]")
+	send("third")
+	two.until("the third event", shows("third"))
+	if eval[bool](one, shows("third")) {
+		t.Error("a page that was paused shows a new event")
+	}
+	if got := one.texts(".live span"); !slices.Equal(got, []string{"Paused"}) {
+		t.Errorf("the page says %q", got)
+	}
+	one.click("button[data-pause]")
+	one.until("the event that was missed", shows("third"))
+
+	two.open("/sandbox/events?deviceId=first")
+	two.until("the feed", `document.querySelector(".live")?.dataset.state === "on"`)
+	send("fourth")
+	one.until("the fourth event", shows("fourth"))
+	if eval[bool](two, shows("fourth")) {
+		t.Error("a live page forgets its filters")
+	}
+}
+
+func TestThePagesWorkWithTheKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	a, url, _ := empty(t)
+	c := newChrome(t, url)
+	c.open("/login")
+	c.press("Ada" + kb.Tab + "a long password" + kb.Enter)
+	c.until("the overview", `document.querySelector("h1")?.innerText === "Overview"`)
+	focus := func() string { return eval[string](c, `document.activeElement?.innerText?.trim() ?? ""`) }
+	c.press(kb.Tab)
+	if got := focus(); got != "Skip to the content" {
+		t.Errorf("the first stop is %q", got)
+	}
+	c.press(kb.Enter)
+	if got := eval[string](c, `document.activeElement?.id ?? ""`); got != "content" {
+		t.Errorf("skipping leads to %q", got)
+	}
+	c.open("/sandbox")
+	reached := ""
+	for range 12 {
+		c.press(kb.Tab)
+		if reached = focus(); reached == "Endpoints" {
+			break
+		}
+		if outline := eval[string](c, `getComputedStyle(document.activeElement).outlineStyle`); outline == "none" {
+			t.Errorf("one does not see that %q has the focus", reached)
+		}
+	}
+	if reached != "Endpoints" {
+		t.Fatalf("the keyboard does not reach the endpoints, but %q", reached)
+	}
+	c.press(kb.Enter)
+	c.until("the endpoints", `document.querySelector("h1")?.innerText === "Endpoints"`)
+	c.open("/sandbox/endpoints/new")
+	eval[bool](c, `document.querySelector("#url").focus(), true`)
+	c.press("http://127.0.0.1:9000/hook" + kb.Enter)
+	c.until("the secret", `document.querySelector("#secret") !== null`)
+	if strings.Contains(a.logs.String(), "page failed") {
+		t.Error(a.logs.String())
+	}
+}
