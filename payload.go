@@ -9,7 +9,7 @@ import (
 const payloadTime = "2006-01-02T15:04:05.000Z07:00"
 
 // Payload is the body of the event's deliveries. Data goes through untouched, so that what is signed is what was accepted.
-func (e *Event) Payload(format PayloadFormat) ([]byte, error) {
+func (e Event) Payload(format PayloadFormat) ([]byte, error) {
 	if format == Flat {
 		return e.Data, nil
 	}

@@ -56,7 +56,8 @@ func empty(t *testing.T) (a *app, url string, admin busbar.User) {
 	t.Helper()
 	a = newApp(t, options{})
 	b := newBrowser(t, a)
-	return a, b.server.URL, a.addUser("Ada", busbar.RoleAdmin)
+	admin = a.addUser("Ada", busbar.RoleAdmin)
+	return a, b.server.URL, admin
 }
 
 func TestTwoBrowsersSeeTheSameEventsLive(t *testing.T) {

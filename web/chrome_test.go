@@ -189,7 +189,7 @@ func (c *chrome) keep(dir, name string, whole bool) {
 	}
 	png, err := chromedp.Run(ctx, shot)
 	must(c.t, err)
-	must(c.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)) //nolint:gosec // a picture of a page is no secret
+	must(c.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 }
 
 // violation is what axe-core finds wrong with a page.

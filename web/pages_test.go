@@ -24,7 +24,7 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	server := httptest.NewServer(a.handler)
 	t.Cleanup(server.Close)
 	t.Cleanup(a.server.EndFeeds)
-	make := func(path, body string) map[string]any {
+	create := func(path, body string) map[string]any {
 		t.Helper()
 		got := a.send(http.MethodPost, path, body)
 		if got.Status >= 300 {
@@ -34,14 +34,14 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		must(t, json.Unmarshal(got.Data, &data))
 		return data
 	}
-	good := make("/v1/endpoints", `{"url":"https://127.0.0.1:9001/hook","description":"Energy app, production","eventTypes":["device.*","push.*"]}`)
-	bad := make("/v1/endpoints", `{"url":"http://127.0.0.1:9002/a/rather/long/path/that/has/to/break/somewhere/on/a/narrow/screen","eventTypes":["device.updated"],"headers":{"Authorization":"Bearer x"}}`)
-	make("/v1/endpoints", `{"url":"http://127.0.0.1:9003/","description":"Night backup","enabled":false}`)
+	good := create("/v1/endpoints", `{"url":"https://127.0.0.1:9001/hook","description":"Energy app, production","eventTypes":["device.*","push.*"]}`)
+	bad := create("/v1/endpoints", `{"url":"http://127.0.0.1:9002/a/rather/long/path/that/has/to/break/somewhere/on/a/narrow/screen","eventTypes":["device.updated"],"headers":{"Authorization":"Bearer x"}}`)
+	create("/v1/endpoints", `{"url":"http://127.0.0.1:9003/","description":"Night backup","enabled":false}`)
 	var last map[string]any
 	for i := range 24 {
-		last = make("/v1/events", fmt.Sprintf(`{"type":"device.updated","deviceId":"battery_%d","data":{"changed":["level"],"state":{"level":%d,"status":"charging","chargeRate":2.5},"previous":{"level":%d}}}`, 1+i%3, 60+i, 59+i))
+		last = create("/v1/events", fmt.Sprintf(`{"type":"device.updated","deviceId":"battery_%d","data":{"changed":["level"],"state":{"level":%d,"status":"charging","chargeRate":2.5},"previous":{"level":%d}}}`, 1+i%3, 60+i, 59+i))
 	}
-	make("/v1/events", `{"type":"device.disconnected","deviceId":"charger_garage","data":{"reason":"credentials_expired"}}`)
+	create("/v1/events", `{"type":"device.disconnected","deviceId":"charger_garage","data":{"reason":"credentials_expired"}}`)
 	a.finishAll(busbar.EndpointID(text(good["id"])), busbar.EndpointID(text(bad["id"])))
 	deliveries, err := a.store.DeliveriesOfEvent(t.Context(), busbar.Sandbox, busbar.EventID(text(last["eventId"])))
 	must(t, err)
@@ -55,10 +55,10 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		ID: busbar.NewAuditID(), At: a.now(), UserID: admin.ID, UserName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
 		Action: "endpoint.update", Target: text(good["id"]), Before: json.RawMessage(`{"maxInFlight":16}`), After: json.RawMessage(`{"maxInFlight":4}`),
 	}))
-	make("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)
+	create("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)
 	for id, family := range map[string]string{"dev_battery": "battery", "dev_charger": "ev_charger", "dev_solar": "solar_inverter", "dev_meter": "meter", "dev_heat": "hvac"} {
-		make("/v1/devices", `{"id":"`+id+`","type":"`+family+`","siteId":"site_home","name":"The `+family+`","vendor":"Acme","driver":{"kind":"simulator"}}`)
-		make("/v1/devices/"+id+"/connection", `{"status":"connected"}`)
+		create("/v1/devices", `{"id":"`+id+`","type":"`+family+`","siteId":"site_home","name":"The `+family+`","vendor":"Acme","driver":{"kind":"simulator"}}`)
+		create("/v1/devices/"+id+"/connection", `{"status":"connected"}`)
 	}
 	for i := range 12 {
 		at := a.now().Add(time.Duration(i-12) * 10 * time.Minute).UTC().Format(time.RFC3339)
@@ -68,10 +68,10 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 			"dev_solar":   fmt.Sprintf(`{"currentPower":%g,"status":"producing","producing":true}`, 3+0.4*float64(i%5)),
 			"dev_meter":   `{"importPower":1.85,"price":0.2871}`, "dev_heat": fmt.Sprintf(`{"temperature":%g,"mode":"heat","active":true,"heatSetpoint":21}`, 20+float64(i%4)/2),
 		} {
-			make("/v1/devices/"+id+"/state", `{"observedAt":"`+at+`","state":`+state+`}`)
+			create("/v1/devices/"+id+"/state", `{"observedAt":"`+at+`","state":`+state+`}`)
 		}
 	}
-	make("/v1/simulator/dev_battery/faults", `{"kind":"slow","for":"5m"}`)
+	create("/v1/simulator/dev_battery/faults", `{"kind":"slow","for":"5m"}`)
 	endpoint := "/sandbox/endpoints/" + text(good["id"])
 	return a, server.URL, admin, map[string]string{
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
@@ -114,10 +114,7 @@ func (a *app) finishAll(good, bad busbar.EndpointID) {
 		if d.EndpointID == bad {
 			done.Attempt.StatusCode, done.Attempt.ErrorClass, done.Attempt.Error = 503, "status", "the endpoint answered 503 Service Unavailable"
 			done.Attempt.ResponseBody = "<html><body>Try later</body></html>"
-			switch {
-			case i%3 == 0:
-				done.Status = busbar.DeliveryFailed
-			default:
+			if done.Status = busbar.DeliveryFailed; i%3 != 0 {
 				done.Status, done.NextAttemptAt = busbar.DeliveryPending, at.Add(time.Duration(5+i)*time.Minute)
 				done.Attempt.NextAttemptAt = done.NextAttemptAt
 			}

@@ -23,7 +23,7 @@ const (
 // setCookie sets a cookie that scripts cannot read and other sites cannot send. Lax lets a link from elsewhere, as from
 // the Temporal UI, find the person signed in; what changes something is never a link.
 func (q *request) setCookie(name, value string, life time.Duration) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure is set wherever people come by https; plain http on a loopback has none
 		Name: q.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: q.secure, SameSite: http.SameSiteLaxMode,
 		MaxAge: int(life / time.Second),
 	}

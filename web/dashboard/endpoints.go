@@ -231,7 +231,10 @@ func updateEndpoint(q *request) error {
 	return q.done(q.at("/endpoints/%s", q.id()), "The settings were saved.")
 }
 
-func enableEndpoint(q *request) error { return q.switchEndpoint("enable", "The endpoint is enabled.") }
+func enableEndpoint(q *request) error {
+	return q.switchEndpoint("enable", "The endpoint is enabled.")
+}
+
 func disableEndpoint(q *request) error {
 	return q.switchEndpoint("disable", "The endpoint is disabled. What it would have got is kept.")
 }

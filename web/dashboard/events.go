@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -62,9 +63,7 @@ func pages(path string, shown url.Values, cursor string, next *string) view.Page
 	}
 	if next != nil {
 		more := url.Values{"cursor": {*next}}
-		for name, v := range shown {
-			more[name] = v
-		}
+		maps.Copy(more, shown)
 		p.Next = withQuery(path, more)
 	}
 	return p

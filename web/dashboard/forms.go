@@ -19,8 +19,7 @@ func jsonField(name, text string) (json.RawMessage, error) {
 	if err == nil {
 		return v, nil
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		before := text[:min(max(syntax.Offset, 0), int64(len(text)))]
 		return nil, busbar.Invalid(name, "format", "is not JSON at line %d: %s", 1+strings.Count(before, "\n"), syntax.Error())
 	}

@@ -60,7 +60,7 @@ func createKey(q *request) error {
 		return err
 	}
 	q.private()
-	q.r.PostForm = nil
+	q.posted = nil
 	return q.showKeys(http.StatusOK, q.form(), &created)
 }
 

@@ -131,7 +131,7 @@ func (q *request) showUser(status int, u busbar.User, link string, problem *busb
 	}
 	form := view.Form{Values: url.Values{"role": {string(u.Role)}}}
 	if problem != nil {
-		form.Note(problem)
+		view.Refuse(&form, problem)
 	}
 	return q.render(status, view.User(q.frame("users", u.Name), view.UserPage{
 		Now: q.now(), User: u, Sessions: sessions, Form: form, Link: link, Mine: q.session.ID,
@@ -139,7 +139,7 @@ func (q *request) showUser(status int, u busbar.User, link string, problem *busb
 }
 
 func changeRole(q *request) error {
-	role, err := busbar.ParseRole(q.r.PostForm.Get("role"))
+	role, err := busbar.ParseRole(q.posted.Get("role"))
 	if err != nil {
 		return busbar.Errorf(busbar.CodeValidationFailed, "%s", err)
 	}
@@ -193,7 +193,7 @@ func deleteUser(q *request) error {
 		return err
 	}
 	path := "/users/" + q.id()
-	if q.r.PostForm.Get("sure") != "yes" {
+	if q.posted.Get("sure") != "yes" {
 		q.setFlash(view.Flash{Tone: "info", Text: "Nothing was deleted: the box was not ticked."})
 		q.redirect(path)
 		return nil

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type request struct {
 	// user is nil when nobody is signed in.
 	user *busbar.User
 	env  busbar.Environment
+	// posted is the form that was sent.
+	posted url.Values
 	// seen is the environment's watermark of before the page was read.
 	seen string
 }
@@ -93,6 +96,7 @@ func (q *request) answer(route *Route) error {
 		if err := q.r.ParseForm(); err != nil {
 			return busbar.Errorf(busbar.CodePayloadTooLarge, "the form could not be read, or is larger than 1 MiB")
 		}
+		q.posted = q.r.PostForm //nolint:forbidigo // the form of this request, not the client that the rule is about
 	}
 	if route.Method == http.MethodGet && q.env != "" {
 		var err error
@@ -247,17 +251,16 @@ func (q *request) refused(err error, form *view.Form, fields ...string) bool {
 	if !errors.As(err, &known) {
 		return false
 	}
-	switch known.Code {
-	case busbar.CodeInternal, busbar.CodeUnavailable, busbar.CodeNotFound:
+	if slices.Contains([]busbar.Code{busbar.CodeInternal, busbar.CodeUnavailable, busbar.CodeNotFound}, known.Code) {
 		return false
 	}
-	form.Note(known, fields...)
+	view.Refuse(form, known, fields...)
 	return true
 }
 
 // form is what was sent. once is made anew unless the form has one already.
 func (q *request) form() view.Form {
-	f := view.Form{Values: q.r.PostForm, Once: q.r.PostForm.Get("once")}
+	f := view.Form{Values: q.posted, Once: q.posted.Get("once")}
 	if f.Values == nil {
 		f.Values = url.Values{}
 	}
@@ -288,17 +291,17 @@ func ask[T any](q *request, method, path string, a args) (T, error) {
 	if err != nil {
 		return answer, err //nolint:wrapcheck // its words are for the person
 	}
-	switch v := data.(type) {
-	case T:
+	if v, ok := data.(T); ok {
 		return v, nil
-	case json.RawMessage:
-		if err := json.Unmarshal(v, &answer); err != nil {
-			return answer, fmt.Errorf("read answer of %s %s: %w", method, path, err)
-		}
-		return answer, nil
-	default:
+	}
+	raw, ok := data.(json.RawMessage)
+	if !ok {
 		return answer, fmt.Errorf("read answer of %s %s: it is a %T", method, path, data)
 	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return answer, fmt.Errorf("read answer of %s %s: %w", method, path, err)
+	}
+	return answer, nil
 }
 
 // byID are the parameters of a path that ends with an id.

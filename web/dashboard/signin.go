@@ -83,7 +83,7 @@ func signIn(q *request) error {
 		if !errors.As(err, &known) {
 			return err
 		}
-		form.Note(known)
+		view.Refuse(&form, known)
 		return q.render(http.StatusUnprocessableEntity, view.Login(q.frame("", "Sign in"), form))
 	}
 	if name == "" || given == "" || utf8.RuneCountInString(name) > busbar.MaxUserNameRunes || len(given) > busbar.MaxPasswordBytes {
@@ -199,13 +199,13 @@ func signOut(q *request) error {
 }
 
 func chooseTheme(q *request) error {
-	theme := q.r.PostForm.Get("theme")
+	theme := q.posted.Get("theme")
 	switch theme {
 	case "light", "dark":
 		q.setCookie(themeCookie, theme, longCookie)
 	default:
 		q.setCookie(themeCookie, "", 0)
 	}
-	q.redirect(back(q.r.PostForm.Get("back"), "/"))
+	q.redirect(back(q.posted.Get("back"), "/"))
 	return nil
 }

@@ -103,8 +103,11 @@ func waterfall(t api.Timing, total float64) []wave {
 	var out []wave
 	at := 0.0
 	for _, part := range []wave{
-		{class: "dns", label: "Name look-up", ms: t.DNSMs}, {class: "connect", label: "Connect", ms: t.ConnectMs},
-		{class: "tls", label: "TLS", ms: t.TLSMs}, {class: "wait", label: "Wait for the answer", ms: wait}, {class: "read", label: "Read the answer", ms: read},
+		{class: "dns", label: "Name look-up", ms: t.DNSMs},
+		{class: "connect", label: "Connect", ms: t.ConnectMs},
+		{class: "tls", label: "TLS", ms: t.TLSMs},
+		{class: "wait", label: "Wait for the answer", ms: wait},
+		{class: "read", label: "Read the answer", ms: read},
 	} {
 		if part.ms <= 0 {
 			continue

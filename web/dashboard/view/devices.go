@@ -187,9 +187,12 @@ func familyOptions() []option {
 // faultOptions say what each fault does.
 func faultOptions() []option {
 	return []option{
-		{string(busbar.FaultOffline), "Offline: cannot be reached"}, {string(busbar.FaultSlow), "Slow to confirm"},
-		{string(busbar.FaultRefuse), "Refuses every command"}, {string(busbar.FaultRevert), "Confirms, then goes back"},
-		{string(busbar.FaultDuplicate), "Says everything twice"}, {string(busbar.FaultLate), "Readings arrive late"},
+		{string(busbar.FaultOffline), "Offline: cannot be reached"},
+		{string(busbar.FaultSlow), "Slow to confirm"},
+		{string(busbar.FaultRefuse), "Refuses every command"},
+		{string(busbar.FaultRevert), "Confirms, then goes back"},
+		{string(busbar.FaultDuplicate), "Says everything twice"},
+		{string(busbar.FaultLate), "Readings arrive late"},
 		{string(busbar.FaultMissingField), "Leaves a field out"},
 	}
 }
@@ -254,11 +257,11 @@ type PushPage struct {
 
 // inWords is the command as a sentence says it.
 func (p PushPage) inWords() string {
-	text := p.Command
+	parts := []string{p.Command}
 	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
-		text += fmt.Sprintf(", %s %s %s", name, p.Parameters[name], p.Device.Commands[p.Command].Parameters[name].Unit)
+		parts = append(parts, fmt.Sprintf("%s %s %s", name, p.Parameters[name], p.Device.Commands[p.Command].Parameters[name].Unit))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // sent are the fields that the confirmed form sends again.

@@ -2,6 +2,7 @@ package view
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -23,17 +24,12 @@ func (f Form) Get(name string) string { return f.Values.Get(name) }
 
 // Has reports whether a value is among those of a field.
 func (f Form) Has(name, value string) bool {
-	for _, v := range f.Values[name] {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Values[name], value)
 }
 
-// Note keeps what an error says of each field. Paths below a field, as eventTypes[2], count for the field; fields that the
+// Refuse keeps what an error says of each field. Paths below a field, as eventTypes[2], count for the field; fields that the
 // form does not have count for the form.
-func (f *Form) Note(err *busbar.Error, fields ...string) {
+func Refuse(f *Form, err *busbar.Error, fields ...string) {
 	if f.Errors == nil {
 		f.Errors = make(map[string]string)
 	}

@@ -53,8 +53,12 @@ func galleryGraph() Graph {
 			{ID: "dlv_3", Kind: "delivery", Label: "ep_1", Status: "pending"},
 		},
 		Edges: []api.GraphEdge{
-			{From: "evt_1", To: "run_1"}, {From: "run_1", To: "act_1"}, {From: "act_1", To: "evt_2"}, {From: "evt_1", To: "dlv_1"},
-			{From: "evt_2", To: "dlv_2"}, {From: "evt_2", To: "dlv_3"},
+			{From: "evt_1", To: "run_1"},
+			{From: "run_1", To: "act_1"},
+			{From: "act_1", To: "evt_2"},
+			{From: "evt_1", To: "dlv_1"},
+			{From: "evt_2", To: "dlv_2"},
+			{From: "evt_2", To: "dlv_3"},
 		},
 	}, "evt_1", nil)
 }

@@ -47,7 +47,7 @@ func LayOut(g api.Graph, here string, endpoints []api.Endpoint) Graph {
 		for _, e := range g.Edges {
 			from, ok1 := column[e.From]
 			to, ok2 := column[e.To]
-			if ok1 && ok2 && to < from+1 && from+1 < len(nodes) {
+			if ok1 && ok2 && to <= from && from+1 < len(nodes) {
 				column[e.To], moved = from+1, true
 			}
 		}

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"busbar"
 	"busbar/web/api"
@@ -79,16 +80,17 @@ func kilowatts(v float64) string { return fmt.Sprintf("%.1f\u202fkW", math.Abs(v
 
 // inWords is the picture for those who do not see it.
 func (h *Home) inWords() string {
-	text := fmt.Sprintf("The house uses %s.", kilowatts(h.house))
+	var text strings.Builder
+	fmt.Fprintf(&text, "The house uses %s.", kilowatts(h.house))
 	for _, n := range h.nodes {
 		switch {
 		case !n.flows():
-			text += fmt.Sprintf(" %s: nothing flows.", n.label)
+			fmt.Fprintf(&text, " %s: nothing flows.", n.label)
 		case n.in > 0:
-			text += fmt.Sprintf(" %s gives %s.", n.label, kilowatts(n.in))
+			fmt.Fprintf(&text, " %s gives %s.", n.label, kilowatts(n.in))
 		default:
-			text += fmt.Sprintf(" %s takes %s.", n.label, kilowatts(n.in))
+			fmt.Fprintf(&text, " %s takes %s.", n.label, kilowatts(n.in))
 		}
 	}
-	return text
+	return text.String()
 }
