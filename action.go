@@ -129,10 +129,13 @@ func (a *Action) Instruction() Instruction {
 // IdempotencyKey goes with every try of the current phase, so that a device carries it out once.
 func (a *Action) IdempotencyKey() string {
 	if a.Phase == PhaseRevert || a.Phase == PhaseAwaitRevert {
-		return string(a.ID) + "-revert"
+		return string(a.ID) + RevertSuffix
 	}
 	return string(a.ID)
 }
+
+// RevertSuffix ends the idempotency key of the way back.
+const RevertSuffix = "-revert"
 
 // Awaiting reports whether a driver took the command and its result is still to come.
 func (a *Action) Awaiting() bool { return a.Phase == PhaseAwait || a.Phase == PhaseAwaitRevert }

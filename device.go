@@ -26,6 +26,8 @@ type Device struct {
 	Connection Connection
 	// WasConnected: it has been connected before, so that the next time is a reconnection.
 	WasConnected bool
+	// ConnectionAt is when the connection was last reported.
+	ConnectionAt time.Time
 	// State is what it reported last of each field, as reported.
 	State State
 	// Announced is the rounded state of the last event; rules and webhooks see this one.

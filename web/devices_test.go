@@ -222,7 +222,7 @@ func TestReadingsChangeWhatIsSeen(t *testing.T) {
 	for _, p := range history {
 		points = append(points, p["value"], p["late"])
 	}
-	if diff := cmp.Diff([]any{97.46, false, 3.0, true}, points); diff != "" {
+	if diff := cmp.Diff([]any{97.54, false, 97.46, false, 3.0, true}, points); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	if n := len(a.items("/v1/devices/battery/history?field=level&since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z")); n != 1 {

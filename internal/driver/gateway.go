@@ -47,6 +47,8 @@ func (g gateway) Push(ctx context.Context, r Request) (Outcome, error) {
 		URL: r.Device.Driver.URL, Header: http.Header{headerIdempotencyKey: {r.IdempotencyKey}},
 		MessageID: r.IdempotencyKey, Unsigned: r.Device.Driver.Secret == "", Body: body, MaxBody: maxGatewayAnswer,
 		Timeout: g.timeout, AllowHTTP: r.Environment == busbar.Sandbox, Environment: string(r.Environment), Attempt: r.Try,
+		// The key would have the transport send again by itself, which no try would show.
+		NoReplay: true,
 	}
 	if !req.Unsigned {
 		key, err := webhook.ParseKey(r.Device.Driver.Secret)

@@ -35,6 +35,7 @@ func (t *connectTask) decide(g *group, u *unit) error {
 		return busbar.DeviceNotFound(t.report.DeviceID)
 	}
 	if d.Connection == t.report.Status {
+		g.connect(d, t.report.Status, g.now)
 		return nil
 	}
 	kind := busbar.TypeDeviceDisconnected
@@ -48,13 +49,13 @@ func (t *connectTask) decide(g *group, u *unit) error {
 	if err != nil {
 		return err
 	}
-	g.connect(d, t.report.Status)
+	g.connect(d, t.report.Status, g.now)
 	t.outcome = ConnectionOutcome{Changed: true, EventID: g.emit(u, e)}
 	return nil
 }
 
-func (g *group) connect(d *busbar.Device, status busbar.Connection) {
-	d.Connection = status
+func (g *group) connect(d *busbar.Device, status busbar.Connection, at time.Time) {
+	d.Connection, d.ConnectionAt = status, at
 	d.WasConnected = d.WasConnected || status == busbar.Connected
 	g.devices.add(d)
 }
@@ -75,45 +76,4 @@ func connectionEvent(d *busbar.Device, kind string, r *ConnectionReport, now tim
 		return busbar.Event{}, fmt.Errorf("write connection of %s: %w", d.ID, err)
 	}
 	return busbar.Event{Type: kind, DeviceID: d.ID, Timestamp: now, Data: b}, nil
-}
-
-// effect has an event that a producer offers about a registered device act on what is known of the device, as the routes for
-// readings and connections do.
-func (g *group) effect(e *busbar.Event) *busbar.Error {
-	d, _, ok := g.device(e.Environment, e.DeviceID)
-	if !ok {
-		return nil
-	}
-	switch e.Type {
-	case busbar.TypeDeviceUpdated:
-		return g.reported(d, e)
-	case busbar.TypeDeviceConnected, busbar.TypeDeviceReconnected:
-		g.connect(d, busbar.Connected)
-	case busbar.TypeDeviceDisconnected:
-		g.connect(d, busbar.Disconnected)
-	}
-	return nil
-}
-
-// reported merges the state that a producer's device.updated tells.
-func (g *group) reported(d *busbar.Device, e *busbar.Event) *busbar.Error {
-	var data struct {
-		State map[string]any `json:"state"`
-	}
-	if err := json.Unmarshal(e.Data, &data); err != nil {
-		return busbar.Invalid("data.state", "type", "must be an object")
-	}
-	state, err := d.Family.Spec().CheckState("data.state", data.State)
-	if err != nil {
-		return asError(err)
-	}
-	m := g.merge(d, state, e.Timestamp)
-	if m.late {
-		e.Flags = append(e.Flags, busbar.FlagLate)
-		return nil
-	}
-	if cause := echo(d, m.changed, e.Timestamp); cause.ActionID != "" && e.Causation.ParentID == "" {
-		e.Causation = cause
-	}
-	return nil
 }

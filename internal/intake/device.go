@@ -62,6 +62,8 @@ type PushRequest struct {
 
 // ResultReport is what a gateway says of a command that it took.
 type ResultReport struct {
+	// Key, if given, is the idempotency key of what it is about: the command or, of a window, the way back.
+	Key       string
 	Success   bool
 	Message   string
 	ErrorCode string

@@ -118,7 +118,7 @@ func TestOnlyAChangeOfARoundedValueIsNews(t *testing.T) {
 				late++
 			}
 		}
-		if late != 1 || len(history.Items) != 4 {
+		if late != 1 || len(history.Items) != 5 {
 			t.Errorf("history = %+v", history.Items)
 		}
 		d, err := s.Device(t.Context(), busbar.Sandbox, "dev_battery")
@@ -282,7 +282,7 @@ func TestASilentDeviceIsNewsOnceAndWhenItIsBack(t *testing.T) {
 		if diff := cmp.Diff([]bool{false}, synced()); diff != "" {
 			t.Errorf("after its silence (-want +got):\n%s", diff)
 		}
-		if out := read(t, p, level(time.Time{}, 50.0)); out[0].Status != intake.ReadingUpdated {
+		if out := read(t, p, level(time.Time{}, 60.0)); out[0].Status != intake.ReadingUpdated {
 			t.Errorf("the reading that ends a silence is %s", out[0].Status)
 		}
 		if diff := cmp.Diff([]bool{true, false}, synced()); diff != "" {
@@ -323,6 +323,23 @@ func TestAProducersEventActsOnItsDevice(t *testing.T) {
 	must(t, err)
 	if d.Connection != busbar.Connected || d.State["level"] != 40.04 || d.Announced["level"] != 40.0 {
 		t.Errorf("device = %+v", d)
+	}
+	var told struct {
+		DeviceID, DeviceType string
+		Changed              []string
+		State, Previous      busbar.State
+	}
+	change, err := s.Event(t.Context(), busbar.Sandbox, out[1].EventID)
+	must(t, err)
+	must(t, json.Unmarshal(change.Data, &told))
+	if told.DeviceID != "dev_battery" || told.DeviceType != "battery" || told.State["level"] != 40.0 || len(told.Changed) != 1 || told.Previous == nil {
+		t.Errorf("subscribers are told %s", change.Data)
+	}
+	gone := accept(t, p, nil, offer(busbar.TypeDeviceDisconnected, `{"reason":"tests"}`, at.Add(-time.Minute)))
+	old, err := s.Event(t.Context(), busbar.Sandbox, gone[0].EventID)
+	must(t, err)
+	if diff := cmp.Diff([]busbar.EventFlag{busbar.FlagLate}, old.Flags); diff != "" {
+		t.Errorf("flags of a connection that is known better (-want +got):\n%s", diff)
 	}
 	// What it said is not news a second time.
 	if out := read(t, p, level(at, 40.01)); out[0].Status != intake.ReadingUnchanged {
@@ -370,5 +387,32 @@ func TestAChangeSoonAfterACommandIsItsEcho(t *testing.T) {
 		if diff := cmp.Diff(want, e.Causation); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 		}
+	}
+}
+
+func TestTheRootOfAnEchoIsTheEventWhenNothingElseIs(t *testing.T) {
+	t.Parallel()
+	s := sqlite(t)
+	home(t, s, battery())
+	p := start(t, s, newCluster(), nil)
+	defer p.close()
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	ref := store.DeviceRef{Environment: busbar.Sandbox, ID: "dev_battery"}
+	must(t, s.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
+		homes, err := tx.Homes([]store.DeviceRef{ref}, false)
+		if err != nil {
+			return err
+		}
+		homes.Devices[ref].Echo = &busbar.Echo{ActionID: "act_1", Command: "charge", At: at}
+		return tx.SaveDevices([]*busbar.Device{homes.Devices[ref]})
+	}))
+	out := accept(t, p, nil, intake.Candidate{Event: busbar.Event{
+		Type: busbar.TypeDeviceUpdated, DeviceID: "dev_battery", Timestamp: at, Data: json.RawMessage(`{"state":{"status":"charging"}}`),
+	}})
+	e, err := s.Event(t.Context(), busbar.Sandbox, out[0].EventID)
+	must(t, err)
+	want := busbar.Causation{RootEventID: e.ID, ParentID: "act_1", ActionID: "act_1", Inferred: true}
+	if diff := cmp.Diff(want, e.Causation); diff != "" {
+		t.Errorf("causation (-want +got):\n%s", diff)
 	}
 }

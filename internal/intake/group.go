@@ -272,8 +272,8 @@ func (g *group) accept(u *unit, o *offers) {
 // one decides what follows from one offered event.
 func (g *group) one(u *unit, e *busbar.Event) *busbar.Error {
 	if u.only == "" {
-		if err := g.effect(e); err != nil {
-			return err
+		if err := g.effect(u, e); err != nil {
+			return asError(err)
 		}
 		g.place(e)
 		g.take(u, store.Accepted{Event: *e, Deliveries: route(e, u.subs.All, u.about)})

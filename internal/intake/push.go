@@ -176,6 +176,9 @@ func (t *reportTask) decide(g *group, u *unit) error {
 	if a.State.Terminal() {
 		return t.late(g, &a)
 	}
+	if known, err := t.other(&a); known || err != nil {
+		return err
+	}
 	step := t.step(&a)
 	if _, applies := a.Follow(step); !applies {
 		if a.Phase == busbar.PhaseWindow {
@@ -199,6 +202,23 @@ func (t *reportTask) decide(g *group, u *unit) error {
 	}
 	t.action = a
 	return errorOf(g.wake(u, &a), g.promote(u, &a))
+}
+
+// other deals with a report that names another part of the action than the one that is being carried out: the command's, when
+// the way back is being tried, is known already.
+func (t *reportTask) other(a *busbar.Action) (known bool, err error) {
+	command := string(a.ID)
+	switch t.report.Key {
+	case "", a.IdempotencyKey():
+		return false, nil
+	case command:
+		t.action = *a
+		return true, nil
+	case command + busbar.RevertSuffix:
+		return false, busbar.Errorf(busbar.CodeConflict, "the way back was not sent to the device yet, so it has no result")
+	default:
+		return false, busbar.Invalid("key", "unknown", "must be the key under which the command was sent: %s or %s", command, command+busbar.RevertSuffix)
+	}
 }
 
 func (t *reportTask) step(a *busbar.Action) busbar.Step {

@@ -11,7 +11,7 @@ import (
 	"busbar/internal/store"
 )
 
-// keepEvery is how often a reading that changes nothing goes into the history all the same.
+// keepEvery is how often a reading that says the same as before goes into the history all the same.
 const keepEvery = time.Minute
 
 // timeFormat is RFC 3339 with milliseconds.
@@ -88,10 +88,27 @@ func (g *group) read(u *unit, r *Reading) (ReadingOutcome, error) {
 	if m.late {
 		return ReadingOutcome{Status: ReadingLate}, nil
 	}
-	if len(m.changed) == 0 {
-		return ReadingOutcome{Status: ReadingUnchanged}, nil
+	outcome := ReadingOutcome{Status: ReadingUnchanged}
+	if m.back {
+		if outcome, err = g.announceSync(u, d, m.previous, at); err != nil {
+			return outcome, err
+		}
 	}
-	e, err := updated(d, &m, at)
+	if len(m.changed) == 0 {
+		return outcome, nil
+	}
+	e, err := updated(d, m.changed, m.previous, at)
+	if err != nil {
+		return ReadingOutcome{}, err
+	}
+	return ReadingOutcome{Status: ReadingUpdated, EventID: g.emit(u, e)}, nil
+}
+
+// announceSync tells that a device fell silent or is back: an event of its own, whatever else has changed.
+func (g *group) announceSync(u *unit, d *busbar.Device, state busbar.State, at time.Time) (ReadingOutcome, error) {
+	told := *d
+	told.Announced = state
+	e, err := updated(&told, []string{fieldSync}, state, at)
 	if err != nil {
 		return ReadingOutcome{}, err
 	}
@@ -102,7 +119,7 @@ func (g *group) read(u *unit, r *Reading) (ReadingOutcome, error) {
 func asError(err error) *busbar.Error {
 	e, ok := err.(*busbar.Error) //nolint:errorlint // CheckState gives it as it is
 	if !ok {
-		return &busbar.Error{Code: busbar.CodeInternal, Message: "the reading could not be checked", Err: err}
+		return &busbar.Error{Code: busbar.CodeInternal, Message: "it could not be checked", Err: err}
 	}
 	return e
 }
@@ -111,7 +128,9 @@ func asError(err error) *busbar.Error {
 type merged struct {
 	// late: it is older than what is known already, and changed nothing.
 	late bool
-	// changed are the fields whose rounded values differ, and `sync` when the device was silent before.
+	// back: it ended a silence.
+	back bool
+	// changed are the fields whose rounded values differ from those in previous.
 	changed  []string
 	previous busbar.State
 }
@@ -128,16 +147,14 @@ func (g *group) merge(d *busbar.Device, state busbar.State, at time.Time) merged
 		return merged{late: true}
 	}
 	spec := d.Family.Spec()
-	m := merged{previous: d.Announced}
+	m := merged{previous: d.Announced, back: d.SyncLost}
+	news := differs(d.State, state)
 	d.State = d.State.Merge(state)
 	rounded := spec.Round(d.State)
 	if m.changed = spec.Changed(d.Announced, rounded); len(m.changed) > 0 {
 		d.Announced = rounded
 	}
-	if d.SyncLost {
-		d.SyncLost = false
-		m.changed = append(m.changed, fieldSync)
-	}
+	d.SyncLost = false
 	observed := make(map[string]time.Time, len(d.State))
 	for name := range d.State {
 		observed[name] = d.ObservedAt[name]
@@ -149,12 +166,22 @@ func (g *group) merge(d *busbar.Device, state busbar.State, at time.Time) merged
 	if d.CheckAt.IsZero() {
 		d.CheckAt = d.StaleAt()
 	}
-	if len(m.changed) > 0 || g.now.Sub(d.KeptAt) >= keepEvery {
+	if news || g.now.Sub(d.KeptAt) >= keepEvery {
 		d.KeptAt = g.now
 		g.readings = append(g.readings, reading)
 	}
 	g.devices.add(d)
 	return m
+}
+
+// differs reports whether a reading says anything else, as reported, than what is known.
+func differs(known, reading busbar.State) bool {
+	for name, v := range reading {
+		if was, ok := known[name]; !ok || was != v {
+			return true
+		}
+	}
+	return false
 }
 
 // updatedData is the data of a device.updated.
@@ -174,19 +201,19 @@ type syncData struct {
 }
 
 // updated is the event that tells of a change.
-func updated(d *busbar.Device, m *merged, at time.Time) (busbar.Event, error) {
+func updated(d *busbar.Device, changed []string, previous busbar.State, at time.Time) (busbar.Event, error) {
 	data := updatedData{
 		DeviceID: d.ID, DeviceType: d.Family, Timestamp: at.UTC().Format(timeFormat),
-		Changed: m.changed, State: orEmpty(d.Announced), Previous: orEmpty(m.previous),
+		Changed: changed, State: orEmpty(d.Announced), Previous: orEmpty(previous),
 	}
-	if slices.Contains(m.changed, fieldSync) {
+	if slices.Contains(changed, fieldSync) {
 		data.Sync = &syncData{Available: d.Synced()}
 	}
 	b, err := json.Marshal(data)
 	if err != nil {
 		return busbar.Event{}, fmt.Errorf("write change of %s: %w", d.ID, err)
 	}
-	return busbar.Event{Type: busbar.TypeDeviceUpdated, DeviceID: d.ID, Timestamp: at, Data: b, Causation: echo(d, m.changed, at)}, nil
+	return busbar.Event{Type: busbar.TypeDeviceUpdated, DeviceID: d.ID, Timestamp: at, Data: b, Causation: echo(d, changed, at)}, nil
 }
 
 func orEmpty(s busbar.State) busbar.State {

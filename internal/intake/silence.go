@@ -46,11 +46,9 @@ func (t *silenceTask) decide(g *group, u *unit) error {
 			continue
 		}
 		d.CheckAt, d.SyncLost = time.Time{}, true
-		e, err := updated(d, &merged{changed: []string{fieldSync}, previous: d.Announced}, due)
-		if err != nil {
+		if _, err := g.announceSync(u, d, d.Announced, due); err != nil {
 			return err
 		}
-		g.emit(u, e)
 	}
 	return nil
 }

@@ -197,6 +197,28 @@ func TestAWindowInAWindowGoesBackToWhatWasBeforeBoth(t *testing.T) {
 	}
 }
 
+// A gateway that reports a window's command twice does not end its way back.
+func TestAResultIsOfThePartThatItsKeyNames(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, sqlite(t), charger())
+	a := p.push(func(r *intake.PushRequest) { r.Start, r.End = "0s", "1h" })
+	p.next(a.ID, busbar.NeedTry)
+	p.try(a.ID, intake.TryEnd{Outcome: busbar.TryPending})
+	command, back := string(a.ID), string(a.ID)+busbar.RevertSuffix
+	refused(t, p.report(a.ID, intake.ResultReport{Success: true, Key: back}), busbar.CodeConflict)
+	refused(t, p.report(a.ID, intake.ResultReport{Success: true, Key: "act_other"}), busbar.CodeValidationFailed)
+	must(t, p.report(a.ID, intake.ResultReport{Success: true, Key: command}))
+	p.is(a.ID, busbar.ActionAcknowledged, busbar.PhaseWindow)
+	p.next(a.ID, busbar.NeedWindowEnd)
+	p.advance(time.Hour)
+	p.next(a.ID, busbar.NeedTry)
+	p.try(a.ID, intake.TryEnd{Outcome: busbar.TryPending})
+	must(t, p.report(a.ID, intake.ResultReport{Success: true, Key: command}))
+	p.is(a.ID, busbar.ActionAcknowledged, busbar.PhaseAwaitRevert)
+	must(t, p.report(a.ID, intake.ResultReport{Success: true, Key: back}))
+	p.is(a.ID, busbar.ActionCompleted, busbar.PhaseEnded)
+}
+
 func TestResultsAreReported(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open func() *store.Store) {

@@ -64,6 +64,7 @@ type fakeResult struct {
 	Success   bool   `json:"success"`
 	Message   string `json:"message"`
 	ErrorCode string `json:"errorCode"`
+	Key       string `json:"key"`
 }
 
 func newFake(t *testing.T) *fake {

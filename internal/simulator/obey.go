@@ -78,6 +78,7 @@ func (s *Simulator) take(a action, now time.Time) {
 	}
 	o := &order{key: a.Dispatch.Key, actionID: a.ID, due: now}
 	o.result = s.carryOut(d, a.Dispatch.Instruction, now)
+	o.result.Key = o.key
 	if slow, ok := d.fault(busbar.FaultSlow, now); ok {
 		o.due = now.Add(slow.delay)
 	}

@@ -27,6 +27,7 @@ type order struct {
 
 // result is how a command ended.
 type result struct {
+	Key       string      `json:"key,omitempty"`
 	Success   bool        `json:"success"`
 	Message   string      `json:"message,omitempty"`
 	ErrorCode busbar.Code `json:"errorCode,omitempty"`

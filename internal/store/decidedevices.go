@@ -153,17 +153,28 @@ func (t *DecisionTx) SaveDevices(devices []*busbar.Device) error {
 	return nil
 }
 
-// AddReadings puts readings into the history. Of two with the same times the first stays.
+// AddReadings puts readings into the history. Those of one device and moment are told apart by microseconds of the time
+// received.
 func (t *DecisionTx) AddReadings(readings []Reading) error {
 	if len(readings) == 0 {
 		return nil
 	}
-	rows := make([]readingRow, len(readings))
+	type moment struct {
+		environment, device  string
+		observedAt, received int64
+	}
+	rows, have := make([]readingRow, len(readings)), make(map[moment]bool, len(readings))
 	for i := range readings {
 		var err error
 		if rows[i], err = newReadingRow(&readings[i]); err != nil {
 			return err
 		}
+		r := &rows[i]
+		m := moment{r.Environment, r.DeviceID, r.ObservedAt, r.ReceivedAt}
+		for have[m] {
+			m.received++
+		}
+		have[m], r.ReceivedAt = true, m.received
 	}
 	if err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, insertBatch).Error; err != nil {
 		return fmt.Errorf("keep readings: %w", err)

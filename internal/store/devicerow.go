@@ -101,6 +101,7 @@ type deviceStateRow struct {
 	DeviceID     string `gorm:"column:device_id;primaryKey"`
 	Connection   string `gorm:"column:connection"`
 	WasConnected bool   `gorm:"column:was_connected"`
+	ConnectionAt int64  `gorm:"column:connection_at"`
 	State        string `gorm:"column:state"`
 	Announced    string `gorm:"column:announced"`
 	ObservedAt   string `gorm:"column:observed_at"`
@@ -119,7 +120,8 @@ func (deviceStateRow) TableName() string { return "device_states" }
 func newDeviceStateRow(d *busbar.Device) (deviceStateRow, error) {
 	row := deviceStateRow{
 		Environment: string(d.Environment), DeviceID: string(d.ID), Connection: string(d.Connection), WasConnected: d.WasConnected,
-		StateAt: micros(d.StateAt), ReportedAt: micros(d.ReportedAt), CheckAt: micros(d.CheckAt), KeptAt: micros(d.KeptAt),
+		ConnectionAt: micros(d.ConnectionAt),
+		StateAt:      micros(d.StateAt), ReportedAt: micros(d.ReportedAt), CheckAt: micros(d.CheckAt), KeptAt: micros(d.KeptAt),
 		SyncLost: d.SyncLost, HeldUntil: micros(d.HeldUntil),
 	}
 	observed := make(map[string]int64, len(d.ObservedAt))
@@ -144,7 +146,7 @@ func newDeviceStateRow(d *busbar.Device) (deviceStateRow, error) {
 
 // apply fills in what a device says.
 func (r *deviceStateRow) apply(d *busbar.Device) error {
-	d.Connection, d.WasConnected = busbar.Connection(r.Connection), r.WasConnected
+	d.Connection, d.WasConnected, d.ConnectionAt = busbar.Connection(r.Connection), r.WasConnected, fromMicros(r.ConnectionAt)
 	d.StateAt, d.ReportedAt, d.CheckAt, d.KeptAt = fromMicros(r.StateAt), fromMicros(r.ReportedAt), fromMicros(r.CheckAt), fromMicros(r.KeptAt)
 	d.SyncLost, d.HeldUntil = r.SyncLost, fromMicros(r.HeldUntil)
 	var observed map[string]int64

@@ -186,7 +186,7 @@ func TestHistoryIsPagedByField(t *testing.T) {
 				if i == 4 {
 					r.State = busbar.State{"status": "idle"}
 				}
-				readings = append(readings, r, r)
+				readings = append(readings, r)
 			}
 			return tx.AddReadings(readings)
 		})

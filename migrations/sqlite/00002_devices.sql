@@ -54,6 +54,7 @@ CREATE TABLE device_states (
     device_id     TEXT    NOT NULL,
     connection    TEXT    NOT NULL,
     was_connected BOOLEAN NOT NULL,
+    connection_at BIGINT  NOT NULL DEFAULT 0,
     -- JSON by field: as reported, as last announced, and when observed.
     state         TEXT    NOT NULL,
     announced     TEXT    NOT NULL,
@@ -71,8 +72,8 @@ CREATE TABLE device_states (
 ) WITHOUT ROWID;
 CREATE INDEX device_states_check ON device_states (check_at) WHERE check_at > 0;
 
--- Readings for charts: those that changed something, one a minute of the others, and late ones. Purged when older than
--- the retention, and with their device.
+-- Readings for charts: those in which a value as reported is another than before, one a minute of the others, and late ones.
+-- Purged when older than the retention, and with their device.
 CREATE TABLE device_history (
     environment TEXT    NOT NULL,
     device_id   TEXT    NOT NULL,
@@ -130,10 +131,7 @@ CREATE TABLE actions (
     updated_at      BIGINT NOT NULL,
     acknowledged_at BIGINT NOT NULL DEFAULT 0,
     accepted_at     BIGINT NOT NULL DEFAULT 0,
-    completed_at    BIGINT NOT NULL DEFAULT 0,
-    -- Who asks the driver now, and until when.
-    claim_owner     TEXT   NOT NULL DEFAULT '',
-    claim_until     BIGINT NOT NULL DEFAULT 0
+    completed_at    BIGINT NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 -- At most one current and one queued action a device, whoever writes.
 CREATE UNIQUE INDEX actions_slot ON actions (environment, device_id, slot) WHERE slot <> '';

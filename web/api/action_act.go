@@ -14,6 +14,7 @@ import (
 type ResultBody struct {
 	Success   strictjson.Optional[bool]   `json:"success" required:"true"`
 	Message   strictjson.Optional[string] `json:"message" doc:"For people." example:"Charging at 16 A"`
+	Key       strictjson.Optional[string] `json:"key" doc:"The key under which the command was sent, when it must not be taken for the result of another part: of a window, the way back." example:"act_01980f3ae2b57c3f8d1c5b0a9e7f6d21"`
 	ErrorCode strictjson.Optional[string] `json:"errorCode" doc:"Of a failure: why, as DEVICE_OFFLINE; [A-Za-z0-9_.-]{1,64}." example:"DEVICE_OFFLINE"`
 }
 
@@ -44,7 +45,7 @@ func (a *API) reportResult(ctx context.Context, r *Request) (*Reply, error) {
 	if err := body.check(); err != nil {
 		return nil, err
 	}
-	report := intake.ResultReport{Success: body.Success.Value, Message: body.Message.Value, ErrorCode: body.ErrorCode.Value}
+	report := intake.ResultReport{Success: body.Success.Value, Message: body.Message.Value, ErrorCode: body.ErrorCode.Value, Key: body.Key.Value}
 	act, err := a.Commands.ReportResult(ctx, r.Env, busbar.ActionID(id), report)
 	if err != nil {
 		return nil, err
