@@ -25,6 +25,8 @@ type Delivery struct {
 	Single         bool
 	LastStatusCode int
 	LastError      string
+	// FilterError says why the endpoint's filter could not judge the event, which was then sent.
+	FilterError string
 	// Workflow carries the delivery out.
 	WorkflowID  string
 	CreatedAt   time.Time

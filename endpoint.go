@@ -18,6 +18,8 @@ type Endpoint struct {
 	// Headers are the user's own, sent with each delivery. Their values are secret.
 	Headers       map[string]string
 	PayloadFormat PayloadFormat
+	// Filter is a condition over the `type` and `data` of events that it gets; empty is all of its types.
+	Filter string
 	// RateLimit is how many deliveries a second it gets; zero is no limit.
 	RateLimit   float64
 	MaxInFlight int

@@ -32,14 +32,24 @@ func settle(e busbar.Event, env busbar.Environment, now time.Time) busbar.Event 
 	return e
 }
 
-// route decides which endpoints get an event. It is pure: the same event and subscribers give the same deliveries,
-// but for their ids. The endpoint that an event is about does not get it.
-func route(e *busbar.Event, subs []*store.Subscriber, about busbar.EndpointID) []busbar.Delivery {
+// route decides which endpoints get an event. The same event and subscribers give the same deliveries, but for their ids. The
+// endpoint that an event is about does not get it. An event that a filter cannot judge is sent: better once too often than
+// lost.
+func (f *filters) route(e *busbar.Event, subs []*store.Subscriber, about busbar.EndpointID) []busbar.Delivery {
 	var deliveries []busbar.Delivery
 	for _, sub := range subs {
-		if sub.ID != about && sub.Wants(e.Type) {
-			deliveries = append(deliveries, newDelivery(e, sub))
+		if sub.ID == about || !sub.Wants(e.Type) {
+			continue
 		}
+		wanted, err := f.match(sub.Filter, e)
+		if err == nil && !wanted {
+			continue
+		}
+		d := newDelivery(e, sub)
+		if err != nil {
+			d.FilterError = err.Error()
+		}
+		deliveries = append(deliveries, d)
 	}
 	return deliveries
 }

@@ -276,7 +276,7 @@ func (g *group) one(u *unit, e *busbar.Event) *busbar.Error {
 			return asError(err)
 		}
 		g.place(e)
-		g.take(u, store.Accepted{Event: *e, Deliveries: route(e, u.subs.All, u.about)})
+		g.take(u, store.Accepted{Event: *e, Deliveries: g.in.filters.route(e, u.subs.All, u.about)})
 		return nil
 	}
 	sub, ok := u.subs.Get(u.only)
@@ -352,7 +352,7 @@ func (g *group) acceptEmitted() error {
 		if taken != nil {
 			taken[ref] = store.ContentHash{}
 		}
-		g.take(m.unit, store.Accepted{Event: m.event, Deliveries: route(&m.event, m.unit.subs.All, m.unit.about)})
+		g.take(m.unit, store.Accepted{Event: m.event, Deliveries: g.in.filters.route(&m.event, m.unit.subs.All, m.unit.about)})
 		m.unit.emitted = append(m.unit.emitted, m.event)
 	}
 	return nil

@@ -47,6 +47,7 @@ type Observer interface {
 type Intake struct {
 	cfg     Config
 	commits *batch.Batcher[*unit]
+	filters filters
 }
 
 // Most units of a transaction, and most events: enough to make a sync to disk cheap for each, few enough to stay quick.

@@ -19,7 +19,7 @@ func newEndpoint(s *opened, env busbar.Environment) *busbar.Endpoint {
 	return &busbar.Endpoint{
 		ID: busbar.NewEndpointID(), Environment: env, URL: "https://example.com/hook", Description: "tests",
 		EventTypes: []string{"push.*"}, Headers: map[string]string{"X-Token": "hush"}, PayloadFormat: busbar.Enveloped,
-		RateLimit: 12.5, MaxInFlight: busbar.DefaultMaxInFlight, Timeout: 3 * time.Second, Signing: busbar.SigningHMAC, Enabled: true,
+		RateLimit: 12.5, Filter: "data.level > 1", MaxInFlight: busbar.DefaultMaxInFlight, Timeout: 3 * time.Second, Signing: busbar.SigningHMAC, Enabled: true,
 		CreatedAt: now, UpdatedAt: now,
 	}
 }

@@ -23,6 +23,7 @@ type deliveryRow struct {
 	Single         bool   `gorm:"column:single"`
 	LastStatusCode int    `gorm:"column:last_status_code"`
 	LastError      string `gorm:"column:last_error"`
+	FilterError    string `gorm:"column:filter_error"`
 	WorkflowID     string `gorm:"column:workflow_id"`
 	ClaimOwner     string `gorm:"column:claim_owner"`
 	ClaimUntil     int64  `gorm:"column:claim_until"`
@@ -46,7 +47,7 @@ func newDeliveryRow(d *busbar.Delivery) deliveryRow {
 		ID: string(d.ID), Environment: string(d.Environment), EventID: string(d.EventID), EventType: d.EventType,
 		EndpointID: string(d.EndpointID), Status: string(d.Status), Attempts: d.Attempts, Step: d.Step,
 		NextAttemptAt: micros(d.NextAttemptAt), RetryNow: d.RetryNow, Single: d.Single,
-		LastStatusCode: d.LastStatusCode, LastError: d.LastError, WorkflowID: d.WorkflowID,
+		LastStatusCode: d.LastStatusCode, LastError: d.LastError, FilterError: d.FilterError, WorkflowID: d.WorkflowID,
 		CreatedAt: micros(d.CreatedAt), CompletedAt: micros(d.CompletedAt),
 	}
 }
@@ -60,7 +61,7 @@ func (r *deliveryRow) delivery() (busbar.Delivery, error) {
 		ID: busbar.DeliveryID(r.ID), Environment: busbar.Environment(r.Environment), EventID: busbar.EventID(r.EventID),
 		EventType: r.EventType, EndpointID: busbar.EndpointID(r.EndpointID), Status: status,
 		Attempts: r.Attempts, Step: r.Step, NextAttemptAt: fromMicros(r.NextAttemptAt), RetryNow: r.RetryNow,
-		Single: r.Single, LastStatusCode: r.LastStatusCode, LastError: r.LastError, WorkflowID: r.WorkflowID,
+		Single: r.Single, LastStatusCode: r.LastStatusCode, LastError: r.LastError, FilterError: r.FilterError, WorkflowID: r.WorkflowID,
 		CreatedAt: fromMicros(r.CreatedAt), CompletedAt: fromMicros(r.CompletedAt),
 	}, nil
 }

@@ -17,6 +17,7 @@ type endpointRow struct {
 	EventTypes     string  `gorm:"column:event_types"`
 	Headers        []byte  `gorm:"column:headers"`
 	PayloadFormat  string  `gorm:"column:payload_format"`
+	Filter         string  `gorm:"column:filter"`
 	RateLimit      float64 `gorm:"column:rate_limit"`
 	MaxInFlight    int     `gorm:"column:max_in_flight"`
 	Timeout        int64   `gorm:"column:timeout"`
@@ -42,7 +43,7 @@ func (s *Store) newEndpointRow(e *busbar.Endpoint) (endpointRow, error) {
 	}
 	row := endpointRow{
 		ID: string(e.ID), Environment: string(e.Environment), URL: e.URL, Description: e.Description,
-		EventTypes: string(types), PayloadFormat: string(e.PayloadFormat), RateLimit: e.RateLimit, MaxInFlight: e.MaxInFlight,
+		EventTypes: string(types), PayloadFormat: string(e.PayloadFormat), Filter: e.Filter, RateLimit: e.RateLimit, MaxInFlight: e.MaxInFlight,
 		Timeout: e.Timeout.Microseconds(), Signing: string(e.Signing), Enabled: e.Enabled,
 		DisabledReason: e.DisabledReason, DisabledAt: micros(e.DisabledAt),
 		CreatedAt: micros(e.CreatedAt), UpdatedAt: micros(e.UpdatedAt),
@@ -63,7 +64,7 @@ func (s *Store) newEndpointRow(e *busbar.Endpoint) (endpointRow, error) {
 func (s *Store) endpoint(r *endpointRow) (busbar.Endpoint, error) {
 	e := busbar.Endpoint{
 		ID: busbar.EndpointID(r.ID), Environment: busbar.Environment(r.Environment), URL: r.URL, Description: r.Description,
-		PayloadFormat: busbar.PayloadFormat(r.PayloadFormat), RateLimit: r.RateLimit, MaxInFlight: r.MaxInFlight,
+		PayloadFormat: busbar.PayloadFormat(r.PayloadFormat), Filter: r.Filter, RateLimit: r.RateLimit, MaxInFlight: r.MaxInFlight,
 		Timeout: time.Duration(r.Timeout) * time.Microsecond, Signing: busbar.Signing(r.Signing), Enabled: r.Enabled,
 		DisabledReason: r.DisabledReason, DisabledAt: fromMicros(r.DisabledAt),
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),

@@ -1,5 +1,9 @@
 -- +goose Up
 
+-- A condition over the type and data of events; empty wants all.
+ALTER TABLE endpoints ADD COLUMN filter TEXT NOT NULL DEFAULT '';
+-- Why that condition could not judge the event, which is sent then.
+ALTER TABLE deliveries ADD COLUMN filter_error TEXT NOT NULL DEFAULT '';
 -- Deliveries a second; zero is no limit.
 ALTER TABLE endpoints ADD COLUMN rate_limit DOUBLE PRECISION NOT NULL DEFAULT 0;
 
@@ -135,3 +139,5 @@ ALTER TABLE deliveries DROP COLUMN resent_by;
 ALTER TABLE deliveries DROP COLUMN rate_slot;
 ALTER TABLE deliveries DROP COLUMN event_at;
 ALTER TABLE endpoints DROP COLUMN rate_limit;
+ALTER TABLE deliveries DROP COLUMN filter_error;
+ALTER TABLE endpoints DROP COLUMN filter;

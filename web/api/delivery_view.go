@@ -15,6 +15,7 @@ type Delivery struct {
 	NextAttemptAt  Time                  `json:"nextAttemptAt,omitzero"`
 	LastStatusCode int                   `json:"lastStatusCode,omitempty"`
 	LastError      string                `json:"lastError,omitempty"`
+	FilterError    string                `json:"filterError,omitempty" doc:"Why the endpoint's filter could not judge the event, which was sent then."`
 	Test           bool                  `json:"test,omitempty" doc:"A test send: one attempt, no schedule."`
 	WorkflowID     string                `json:"workflowId"`
 	CreatedAt      Time                  `json:"createdAt"`
@@ -56,7 +57,7 @@ type Timing struct {
 func viewDelivery(d *busbar.Delivery) Delivery {
 	v := Delivery{
 		ID: d.ID, EventID: d.EventID, EventType: d.EventType, EndpointID: d.EndpointID, Status: d.Status,
-		AttemptCount: d.Attempts, LastStatusCode: d.LastStatusCode, LastError: d.LastError, Test: d.Single,
+		AttemptCount: d.Attempts, LastStatusCode: d.LastStatusCode, LastError: d.LastError, FilterError: d.FilterError, Test: d.Single,
 		WorkflowID: d.WorkflowID, CreatedAt: Time(d.CreatedAt),
 	}
 	switch d.Status {

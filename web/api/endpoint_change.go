@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +13,7 @@ import (
 
 	"busbar"
 	"busbar/internal/webhook"
+	"busbar/rules"
 	"busbar/web/strictjson"
 )
 
@@ -22,7 +22,7 @@ type EndpointBody struct {
 	URL           strictjson.Optional[string]                                 `json:"url" doc:"https, or http in the sandbox." example:"https://example.com/hook"`
 	Description   strictjson.Optional[string]                                 `json:"description"`
 	EventTypes    strictjson.Optional[[]string]                               `json:"eventTypes" doc:"Names and globs, as push.*; empty is all but operational, * is all."`
-	Filter        strictjson.Optional[json.RawMessage]                        `json:"filter" hidden:"true"`
+	Filter        strictjson.Optional[string]                                 `json:"filter" doc:"A condition over type and data, as in rules: only events of which it is true are sent. An event that it cannot judge is sent, and the delivery says why." example:"data.state.level >= 99"`
 	Headers       strictjson.Optional[map[string]strictjson.Optional[string]] `json:"headers" doc:"Sent with each delivery. Values are write-only; in a change, absent names stay and null removes one."`
 	PayloadFormat strictjson.Optional[string]                                 `json:"payloadFormat" enum:"enveloped,flat"`
 	RateLimit     strictjson.Optional[float64]                                `json:"rateLimit" doc:"Deliveries a second from all workers together, 0.01 to 1000; none by default." example:"10"`
@@ -61,9 +61,6 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 		return err
 	}
 	var err error
-	if body.Filter.Has() {
-		fields = append(fields, busbar.FieldError{Path: "filter", Code: "not_supported", Message: "is not supported yet"})
-	}
 	if n := body.RateLimit.Or(busbar.MaxRateLimit); !(n >= busbar.MinRateLimit && n <= busbar.MaxRateLimit) { // not a number, too
 		fields = append(fields, busbar.FieldError{Path: "rateLimit", Code: "out_of_range", Message: fmt.Sprintf("must be from %v to %v", busbar.MinRateLimit, busbar.MaxRateLimit)})
 	}
@@ -94,7 +91,13 @@ func (a *API) checkEndpoint(ctx context.Context, env busbar.Environment, body En
 			return c, err
 		}
 	}
-	return c, busbar.InvalidFields(fields)
+	if err := busbar.InvalidFields(fields); err != nil {
+		return c, err
+	}
+	if body.Filter.Value != "" {
+		_, err = rules.CompileFilter(body.Filter.Value)
+	}
+	return c, err
 }
 
 func parseTimeout(given strictjson.Optional[string]) (time.Duration, error) {
@@ -185,6 +188,9 @@ func (c change) apply(e *busbar.Endpoint, fresh bool) error {
 	}
 	if b.PayloadFormat.Given || fresh {
 		e.PayloadFormat = c.format
+	}
+	if b.Filter.Given {
+		e.Filter = b.Filter.Value
 	}
 	if b.RateLimit.Given {
 		e.RateLimit = b.RateLimit.Or(0)

@@ -15,6 +15,7 @@ type Endpoint struct {
 	EventTypes     []string             `json:"eventTypes" doc:"Names and globs; empty is all but operational, * is all."`
 	Headers        map[string]string    `json:"headers" doc:"Names; values are not shown."`
 	PayloadFormat  busbar.PayloadFormat `json:"payloadFormat" enum:"enveloped,flat"`
+	Filter         *string              `json:"filter" doc:"A condition over type and data; null wants every event of its types." example:"data.state.level >= 99"`
 	RateLimit      *float64             `json:"rateLimit" doc:"Deliveries a second; null is no limit."`
 	MaxInFlight    int                  `json:"maxInFlight"`
 	Timeout        string               `json:"timeout" doc:"A Go duration." example:"15s"`
@@ -57,6 +58,9 @@ func (a *API) viewEndpoint(e *busbar.Endpoint, keys []busbar.SigningKey) Endpoin
 		PayloadFormat: e.PayloadFormat, MaxInFlight: e.MaxInFlight, Timeout: a.timeoutOf(e).String(), Signing: e.Signing,
 		Enabled: e.Enabled, DisabledReason: e.DisabledReason, DisabledAt: Time(e.DisabledAt), Circuit: viewCircuit(e.Circuit),
 		CreatedAt: Time(e.CreatedAt), UpdatedAt: Time(e.UpdatedAt), PublicKey: viewSecrets(keys).PublicKey,
+	}
+	if e.Filter != "" {
+		v.Filter = &e.Filter
 	}
 	if e.RateLimit > 0 {
 		v.RateLimit = &e.RateLimit
