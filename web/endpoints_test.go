@@ -37,7 +37,7 @@ func TestEndpointFromCreationToDeletion(t *testing.T) {
 	delete(read, "updatedAt")
 	wanted := object{
 		"id": id, "url": "http://127.0.0.1:9/hook", "description": "", "eventTypes": []any{}, "headers": object{},
-		"payloadFormat": "enveloped", "rateLimit": nil, "maxInFlight": 16.0, "timeout": "15s", "signing": "hmac", "enabled": true,
+		"payloadFormat": "enveloped", "filter": nil, "rateLimit": nil, "maxInFlight": 16.0, "timeout": "15s", "signing": "hmac", "enabled": true,
 		"circuit": object{"state": "closed", "failures": 0.0},
 	}
 	if diff := cmp.Diff(wanted, read); diff != "" {

@@ -20,8 +20,8 @@ type Purged struct {
 	Faults          int
 	// Accounts counts sessions, login links and audit entries.
 	Accounts int
-	Jobs            int
-	Hours           int
+	Jobs     int
+	Hours    int
 	// Expired are deliveries that were parked for too long. They have failed, and go with their events later.
 	Expired int
 }
@@ -38,7 +38,7 @@ func (p Purged) Plus(q Purged) Purged {
 		Events: p.Events + q.Events, IdempotencyKeys: p.IdempotencyKeys + q.IdempotencyKeys, SigningKeys: p.SigningKeys + q.SigningKeys,
 		Readings: p.Readings + q.Readings, Actions: p.Actions + q.Actions, Faults: p.Faults + q.Faults,
 		Accounts: p.Accounts + q.Accounts,
-		Jobs: p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Expired: p.Expired + q.Expired,
+		Jobs:     p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Expired: p.Expired + q.Expired,
 	}
 }
 

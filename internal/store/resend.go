@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"busbar"
+	"busbar/rules"
 )
 
 // CountJob finds out how much a job has to send, once.
@@ -166,21 +167,53 @@ func (s *Store) match(ctx context.Context, j *busbar.Job, e *busbar.Endpoint, wo
 }
 
 func (s *Store) matchAll(tx *gorm.DB, events []eventRow, j *busbar.Job, e *busbar.Endpoint, workflowID string) error {
-	made := make([]deliveryRow, 0, len(events))
+	var filter *rules.Filter
+	if e.Filter != "" {
+		var err error
+		if filter, err = rules.CompileFilter(e.Filter); err != nil {
+			return fmt.Errorf("compile filter of %s: %w", e.ID, err)
+		}
+	}
+	made, unwanted := make([]deliveryRow, 0, len(events)), 0
 	for i := range events {
 		row, wanted, err := s.matchOne(&events[i], j, e, workflowID)
 		if err != nil {
 			return err
 		}
-		if wanted {
-			made = append(made, row)
+		if !wanted {
+			continue
 		}
+		if filter != nil {
+			ok, err := filter.Match(row.EventType, []byte(events[i].Data))
+			if err == nil && !ok {
+				unwanted++
+				continue
+			}
+			if err != nil {
+				row.FilterError = err.Error()
+			}
+		}
+		made = append(made, row)
+	}
+	if err := discount(tx, j.ID, unwanted); err != nil {
+		return err
 	}
 	if len(made) == 0 {
 		return nil
 	}
 	if err := tx.CreateInBatches(&made, insertBatch).Error; err != nil {
 		return fmt.Errorf("insert deliveries of %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// discount takes events out of a job's total that were counted by their type alone, and are not wanted by what they say.
+func discount(tx *gorm.DB, id busbar.JobID, unwanted int) error {
+	if unwanted == 0 {
+		return nil
+	}
+	if err := tx.Exec("UPDATE jobs SET total = total - ? WHERE id = ?", unwanted, string(id)).Error; err != nil {
+		return fmt.Errorf("discount events of %s: %w", id, err)
 	}
 	return nil
 }
