@@ -9,7 +9,7 @@ import (
 )
 
 type benchCmd struct {
-	Scenarios []bench.Scenario `arg:"" optional:"" help:"idle, paced, saturated, hanging, crash, pending, growth, telemetry or all; default paced."`
+	Scenarios []bench.Scenario `arg:"" optional:"" help:"idle, paced, saturated, hanging, crash, pending, growth, telemetry, parked, care or all; default paced."`
 
 	Target     string        `help:"URL of a running server on this machine; default: start one for each scenario."`
 	Key        string        `help:"API key for --target."`
@@ -17,11 +17,13 @@ type benchCmd struct {
 	ServerArgs []string      `name:"server-args" help:"More arguments for the servers that are started, separated by commas."`
 	Dir        string        `help:"Where the data of the servers that are started lies; decides what a sync to disk costs."`
 	Rate       int           `default:"50" help:"Events a second, for paced and hanging."`
-	Duration   time.Duration `default:"20s" help:"How long paced, saturated and hanging post events."`
+	Duration   time.Duration `default:"20s" help:"How long paced, saturated, hanging and care post events and telemetry reports."`
 	InFlight   int           `name:"in-flight" default:"32" help:"Events under way at once, for saturated."`
 	Endpoints  int           `default:"1" help:"Endpoints that each get every event, for paced and saturated."`
 	Payload    bench.Size    `default:"1KiB" help:"Size of each event's data."`
 	Stored     []int         `name:"growth-at" help:"Numbers of stored events at which growth measures; default 1000,50000."`
+	Parked     int           `name:"parked-events" default:"10000" help:"Events posted while the receiver is down, for parked."`
+	CareRate   int           `name:"care-rate" default:"20" help:"Events a second, each for 50 endpoints, for care."`
 	Devices    int           `default:"2000" help:"Devices that report, for telemetry."`
 	JSON       bool          `help:"Print one JSON object."`
 	Seed       uint64        `default:"1" help:"Makes the payloads the same from run to run."`
@@ -36,7 +38,7 @@ func (c *benchCmd) Run(ctx context.Context, e env) error {
 	cfg.Target, cfg.Key, cfg.PID, cfg.ServerArgs, cfg.Dir = c.Target, c.Key, c.PID, c.ServerArgs, c.Dir
 	cfg.Rate, cfg.Duration, cfg.InFlight, cfg.Endpoints = c.Rate, c.Duration, c.InFlight, c.Endpoints
 	cfg.Payload, cfg.JSON, cfg.Seed = c.Payload, c.JSON, c.Seed
-	cfg.Devices = c.Devices
+	cfg.Devices, cfg.ParkedEvents, cfg.CareRate = c.Devices, c.Parked, c.CareRate
 	if len(c.Stored) > 0 {
 		cfg.GrowthAt = c.Stored
 	}

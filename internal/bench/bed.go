@@ -85,7 +85,7 @@ type trial struct {
 	ledger    *ledger
 	sink      *sink
 	load      *load
-	endpoints []string
+	endpoints []registration
 }
 
 // openTrial registers an endpoint for each behaviour; the first awaited of them must receive every event. close ends it.
@@ -111,7 +111,7 @@ func (t *trial) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t.endpoints = append(t.endpoints, created.ID)
+		t.endpoints = append(t.endpoints, created)
 		verifier, err := webhook.ParseVerifier(created.Secret)
 		if err != nil {
 			return fmt.Errorf("use secret of endpoint: %w", err)
@@ -127,8 +127,8 @@ func (t *trial) close(ctx context.Context) error {
 	if t.bed.server == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 		defer cancel()
-		for _, id := range t.endpoints {
-			problems = append(problems, t.bed.client.remove(ctx, "/v1/endpoints/"+id))
+		for _, e := range t.endpoints {
+			problems = append(problems, t.bed.client.remove(ctx, "/v1/endpoints/"+e.ID))
 		}
 	}
 	return errors.Join(append(problems, t.sink.close())...)

@@ -168,6 +168,8 @@ func (c *client) registerType(ctx context.Context) error {
 type registration struct {
 	ID     string `json:"id"`
 	Secret string `json:"secret"`
+	// MaxInFlight is how many requests the server makes to it at once.
+	MaxInFlight int `json:"maxInFlight"`
 }
 
 func (c *client) createEndpoint(ctx context.Context, url string) (registration, error) {
@@ -191,6 +193,38 @@ func (c *client) createEndpoint(ctx context.Context, url string) (registration, 
 		return registration{}, errors.New("create endpoint: the answer has no id and secret")
 	}
 	return r, nil
+}
+
+// enable has an endpoint that failed tried at once.
+func (c *client) enable(ctx context.Context, id string) error {
+	a, err := c.do(ctx, http.MethodPost, "/v1/endpoints/"+id+"/enable", nil)
+	if err == nil && a.status/100 != 2 {
+		err = a.err()
+	}
+	if err != nil {
+		return fmt.Errorf("enable endpoint: %w", err)
+	}
+	return nil
+}
+
+// circuit asks whether deliveries go to an endpoint: closed, open or half_open.
+func (c *client) circuit(ctx context.Context, id string) (string, error) {
+	a, err := c.do(ctx, http.MethodGet, "/v1/endpoints/"+id, nil)
+	if err == nil && a.status != http.StatusOK {
+		err = a.err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("look at endpoint: %w", err)
+	}
+	var endpoint struct {
+		Circuit struct {
+			State string `json:"state"`
+		} `json:"circuit"`
+	}
+	if err := json.Unmarshal(a.Data, &endpoint); err != nil || endpoint.Circuit.State == "" {
+		return "", errors.New("look at endpoint: the answer has no state of a circuit")
+	}
+	return endpoint.Circuit.State, nil
 }
 
 // post sends one event and returns nothing when it was newly accepted, otherwise the code that names what happened.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -46,9 +47,9 @@ type Config struct {
 
 	// Rate is in events per second, for Paced, Hanging and the probes of Growth.
 	Rate int
-	// Duration is how long Paced, Saturated, Hanging and Telemetry load the server.
+	// Duration is how long Paced, Saturated, Hanging, Telemetry and Care load the server.
 	Duration time.Duration
-	// InFlight is how many events Saturated, Crash, Pending and the filling of Growth have under way at once.
+	// InFlight is how many events Saturated, Crash, Pending, Parked and the filling of Growth have under way at once.
 	InFlight int
 	// AcceptedOnly makes Saturated post the next event when one was accepted, not when it was delivered: the server may then
 	// build up a backlog, and the time until it is worked off counts.
@@ -60,22 +61,27 @@ type Config struct {
 	// Seed makes the payloads the same from run to run.
 	Seed uint64
 
-	// Warmup is the number of events posted at Rate before Paced, Saturated and Hanging begin to measure.
+	// Warmup is the number of events posted at Rate before Paced, Saturated, Hanging and Care (at its own rate) begin to measure.
 	Warmup int
-	// Hang is how long the hanging endpoint holds a request.
+	// Hang is how long a hanging endpoint of Hanging and Care holds a request.
 	Hang time.Duration
 	// CrashAfter is how long Crash loads the server before it is killed.
 	CrashAfter time.Duration
-	// Quiet is how long Idle and Pending leave the server alone before memory is read.
+	// Quiet is how long Idle, Pending and Parked leave the server alone before memory is read.
 	Quiet time.Duration
 	// PendingEvents is how many deliveries Pending makes fail.
 	PendingEvents int
+	// ParkedEvents is how many events Parked posts to a receiver that is down.
+	ParkedEvents int
 	// GrowthAt are the numbers of stored events, rising, at which Growth measures.
 	GrowthAt []int
 	// GrowthProbe is how many events Growth posts for one measurement.
 	GrowthProbe int
 	// Settle is the pause between the filling of Growth and its measurement.
 	Settle time.Duration
+
+	// CareRate is the events that Care posts a second, each for all of its endpoints.
+	CareRate int
 
 	// Devices is the size of the fleet of Telemetry.
 	Devices int
@@ -115,9 +121,11 @@ func DefaultConfig() Config {
 		CrashAfter:     5 * time.Second,
 		Quiet:          10 * time.Second,
 		PendingEvents:  10_000,
+		ParkedEvents:   10_000,
 		GrowthAt:       []int{1_000, 50_000},
 		GrowthProbe:    500,
 		Settle:         2 * time.Second,
+		CareRate:       20,
 		Devices:        2_000,
 		StartTimeout:   30 * time.Second,
 		RequestTimeout: 30 * time.Second,
@@ -146,7 +154,9 @@ func (c Config) validate() error {
 		{"payload", int(c.Payload), minPayload, int(maxPayload)},
 		{"warmup", c.Warmup, 0, maxSamples / maxEndpoints},
 		{"pending events", c.PendingEvents, 1, maxSamples / 2},
+		{"parked events", c.ParkedEvents, 1, maxSamples / 2},
 		{"growth probe", c.GrowthProbe, 1, maxSamples / 10},
+		{"care rate", c.CareRate, 1, maxRate},
 		{"devices", c.Devices, 1, maxDevices},
 		{"pid", c.PID, 0, 1 << 30},
 	} {
@@ -176,6 +186,9 @@ func (c Config) validate() error {
 	}
 	if samples := (c.pacedEvents() + c.Warmup) * max(c.Endpoints, hangingEndpoints); samples > maxSamples {
 		return fmt.Errorf("rate, duration and endpoints make %d samples: at most %d are kept", samples, maxSamples)
+	}
+	if samples := c.careSamples(); samples > maxSamples && (slices.Contains(c.Scenarios, Care) || slices.Contains(c.Scenarios, All)) {
+		return fmt.Errorf("care rate, duration and warmup make %d samples of care: at most %d are kept", samples, maxSamples)
 	}
 	return c.validateGrowth()
 }
@@ -219,6 +232,14 @@ func (c Config) validateGrowth() error {
 
 func (c Config) pacedEvents() int {
 	return max(1, int(int64(c.Rate)*c.Duration.Milliseconds()/1000))
+}
+
+func (c Config) careEvents() int {
+	return max(1, int(int64(c.CareRate)*c.Duration.Milliseconds()/1000))
+}
+
+func (c Config) careSamples() int {
+	return (c.careEvents() + c.Warmup) * (careHealthy + careFailing + careHanging)
 }
 
 // loopback reports whether host is localhost or an address of the loopback interface.

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,16 @@ func TestConfigIsChecked(t *testing.T) {
 			target("http://127.0.0.1:1")(c)
 			c.Scenarios = []bench.Scenario{bench.Pending}
 		}, "pending needs the process id"},
+		{"memory of an unknown process with a receiver down", func(c *bench.Config) {
+			target("http://127.0.0.1:1")(c)
+			c.Scenarios = []bench.Scenario{bench.Parked}
+		}, "parked needs the process id"},
+		{"parked events", func(c *bench.Config) { c.ParkedEvents = 0 }, "parked events is 0"},
+		{"care rate", func(c *bench.Config) { c.CareRate = 0 }, "care rate is 0"},
+		{"care for too long", func(c *bench.Config) {
+			c.Scenarios, c.Duration = []bench.Scenario{bench.Care}, 20*time.Minute
+		}, "samples of care"},
+		{"long, but not care", func(c *bench.Config) { c.Duration = 20 * time.Minute }, ""},
 		{"rate", func(c *bench.Config) { c.Rate = 0 }, "rate is 0"},
 		{"in flight", func(c *bench.Config) { c.InFlight = 1 << 20 }, "in-flight is"},
 		{"endpoints", func(c *bench.Config) { c.Endpoints = 0 }, "endpoints is 0"},
@@ -77,15 +88,15 @@ func TestAllLeavesOutWhatTheTargetDoesNotPermit(t *testing.T) {
 	}
 	var ran, left []string
 	for _, result := range report.Results {
-		ran = append(ran, string(result.Scenario)+" "+string(rune('0'+result.Endpoints)))
+		ran = append(ran, fmt.Sprintf("%s %d", result.Scenario, result.Endpoints))
 	}
 	for _, skip := range report.Skipped {
 		left = append(left, string(skip.Scenario))
 	}
-	if diff := cmp.Diff([]string{"paced 1", "saturated 1", "saturated 3", "hanging 3", "telemetry 0"}, ran); diff != "" {
+	if diff := cmp.Diff([]string{"paced 1", "saturated 1", "saturated 3", "hanging 3", "telemetry 0", "care 50"}, ran); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"idle", "crash", "pending", "growth"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"idle", "crash", "pending", "growth", "parked"}, left); diff != "" {
 		t.Error(diff)
 	}
 }

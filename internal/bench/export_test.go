@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"busbar/internal/webhook"
@@ -140,4 +142,19 @@ func Recovery(after time.Duration) (first, last *float64) {
 	l.arrive(0, ids[1], ready.Add(after))
 	l.arrive(0, ids[2], ready.Add(after+10*time.Millisecond))
 	return l.recovery(ready)
+}
+
+// Early makes so many events arrive in the given order and returns how early they came.
+func Early(events int, order iter.Seq[int], tolerated int) (most, beyond int) {
+	l := newLedger("t-", 1, 1)
+	for range events {
+		n, _ := l.begin(l.origin, l.origin)
+		l.accept(n, l.origin)
+	}
+	at := l.origin
+	for n := range order {
+		at = at.Add(time.Millisecond)
+		l.arrive(0, l.prefix+strconv.Itoa(n), at)
+	}
+	return l.early(tolerated)
 }

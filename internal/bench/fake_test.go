@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type fakeFaults struct {
 	forge, otherBody, duplicate         bool
 	// atOnce sends an event's webhooks before the event is answered, so that all are counted whatever the timing.
 	atOnce bool
+	// newestFirst sends what was parked in the wrong order.
+	newestFirst bool
 }
 
 // fakeAPI answers as the public API does as far as the benchmark uses it, and delivers at once, 8 webhooks at a time. With a
@@ -44,6 +47,9 @@ type fakeAPI struct {
 	levels    map[string]int
 	deleted   int
 	events    int
+
+	parking sync.Mutex
+	parked  []fakeEvent
 }
 
 type fakeEndpoint struct {
@@ -51,9 +57,10 @@ type fakeEndpoint struct {
 }
 
 type fakeEvent struct {
-	EventID string          `json:"eventId"`
-	Type    string          `json:"type"`
-	Data    json.RawMessage `json:"data"`
+	EventID   string          `json:"eventId"`
+	Type      string          `json:"type"`
+	Timestamp string          `json:"timestamp,omitempty"`
+	Data      json.RawMessage `json:"data"`
 }
 
 func newFake(key string, faults fakeFaults) *fakeAPI {
@@ -121,6 +128,10 @@ func (f *fakeAPI) handler(ctx context.Context) http.Handler {
 		f.deleted++
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("GET /v1/endpoints/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"success": true, "data": map[string]any{"circuit": map[string]string{"state": "open"}}})
+	})
+	mux.HandleFunc("POST /v1/endpoints/{id}/enable", func(w http.ResponseWriter, r *http.Request) { f.enable(ctx, w, r) })
 	made := func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]any{}})
 	}
@@ -193,7 +204,7 @@ func (f *fakeAPI) create(w http.ResponseWriter, r *http.Request) {
 	id := "ep_" + strconv.Itoa(len(f.endpoints))
 	f.endpoints[id] = fakeEndpoint{body.URL, secret}
 	f.write("endpoint " + id + " " + body.URL + " " + secret)
-	reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]string{"id": id, "secret": secret}})
+	reply(w, http.StatusCreated, map[string]any{"success": true, "data": map[string]any{"id": id, "secret": secret, "maxInFlight": 4}})
 }
 
 func (f *fakeAPI) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) {
@@ -231,30 +242,58 @@ func (f *fakeAPI) accept(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 func every(n, i int) bool { return n > 0 && i%n == 0 }
 
-// deliver is called with the lock held. A refused webhook is sent a second time, as a retry would.
+// enable sends what is parked, one after the other in the order of the events' own times.
+func (f *fakeAPI) enable(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	endpoint := f.endpoints[r.PathValue("id")]
+	f.parking.Lock()
+	defer f.parking.Unlock()
+	slices.SortFunc(f.parked, func(a, b fakeEvent) int { return strings.Compare(a.Timestamp, b.Timestamp) })
+	if f.faults.newestFirst {
+		slices.Reverse(f.parked)
+	}
+	for _, e := range f.parked {
+		f.send(ctx, endpoint, e)
+	}
+	f.parked = nil
+	reply(w, http.StatusOK, map[string]any{"success": true})
+}
+
+// deliver is called with the lock held. A refused webhook is sent a second time, as a retry would, and then parked when the
+// receiver is down.
 func (f *fakeAPI) deliver(ctx context.Context, e fakeEvent) {
 	for _, endpoint := range f.endpoints {
 		f.running.Go(func() {
-			if endpointHangs := strings.HasSuffix(endpoint.URL, "/2"); !endpointHangs {
+			if !hangs(endpoint) {
 				f.slots <- struct{}{}
 				defer func() { <-f.slots }()
 			}
-			if !f.send(ctx, endpoint, e) {
-				f.send(ctx, endpoint, e)
+			if f.send(ctx, endpoint, e) != http.StatusOK && f.send(ctx, endpoint, e) == http.StatusServiceUnavailable {
+				f.parking.Lock()
+				f.parked = append(f.parked, e)
+				f.parking.Unlock()
 			}
 			f.write("done " + e.EventID)
 		})
 	}
 }
 
-func (f *fakeAPI) send(ctx context.Context, endpoint fakeEndpoint, e fakeEvent) bool {
+// hangs knows the third endpoint of Hanging and those of Care from the forty-first on.
+func hangs(endpoint fakeEndpoint) bool {
+	n, err := strconv.Atoi(endpoint.URL[strings.LastIndex(endpoint.URL, "/")+1:])
+	return err == nil && (n == 2 || n >= 40)
+}
+
+// send returns the status of the answer, 0 when there was none.
+func (f *fakeAPI) send(ctx context.Context, endpoint fakeEndpoint, e fakeEvent) int {
 	id := e.EventID
 	if f.faults.otherBody {
 		e.EventID = "another"
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return false
+		return 0
 	}
 	secret := endpoint.Secret
 	if f.faults.forge {
@@ -262,14 +301,14 @@ func (f *fakeAPI) send(ctx context.Context, endpoint fakeEndpoint, e fakeEvent) 
 	}
 	request, err := signed(ctx, endpoint.URL, secret, id, body, time.Now())
 	if err != nil {
-		return false
+		return 0
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
-		return false
+		return 0
 	}
 	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return response.StatusCode
 }
 
 // signed makes a webhook as Standard Webhooks 1.0.0 describes it.

@@ -12,11 +12,16 @@ import (
 // their latency still counts from when they were due.
 const maxOutstanding = 2048
 
+// timestampFormat has the microseconds that the server keeps of an event's time.
+const timestampFormat = "2006-01-02T15:04:05.000000Z07:00"
+
 // load posts events and writes down in the ledger what became of them.
 type load struct {
 	client *client
 	ledger *ledger
 	filler string
+	// dated gives events times of their own, in the order of their numbers and not that of their acceptance.
+	dated bool
 }
 
 // filler returns n printable characters, the same ones for the same seed.
@@ -42,7 +47,13 @@ func (l *load) body(n int, id string) []byte {
 	body := make([]byte, 0, len(l.filler)+len(id)+64)
 	body = append(body, `{"eventId":"`...)
 	body = append(body, id...)
-	body = append(body, `","type":"`+eventType+`","data":{"n":`...)
+	body = append(body, `","type":"`+eventType+`",`...)
+	if l.dated {
+		body = append(body, `"timestamp":"`...)
+		body = l.ledger.origin.UTC().Add(time.Duration(n)*time.Microsecond).AppendFormat(body, timestampFormat)
+		body = append(body, `",`...)
+	}
+	body = append(body, `"data":{"n":`...)
 	body = append(body, number...)
 	body = append(body, `,"padding":"`...)
 	body = append(body, l.filler[:padding]...)

@@ -89,10 +89,10 @@ func (t *trial) figures(from int, c cost, result *Result) {
 	result.LoadCPU = per(c.load, float64(part.accepted))
 }
 
-// steady warms the server up, measures work and fills in the result, as far as it came when the context ended.
-func (t *trial) steady(ctx context.Context, result *Result, work func() error) error {
+// steady warms the server up at a rate, measures work and fills in the result, as far as it came when the context ended.
+func (t *trial) steady(ctx context.Context, result *Result, rate int, work func() error) error {
 	from := 0
-	used, err := t.measure(ctx, func() error { return t.load.paced(ctx, t.bed.cfg.Rate, t.bed.cfg.Warmup) })
+	used, err := t.measure(ctx, func() error { return t.load.paced(ctx, rate, t.bed.cfg.Warmup) })
 	if err == nil {
 		from = t.ledger.posted()
 		used, err = t.measure(ctx, work)

@@ -169,6 +169,7 @@ func (l *lines) details(r Result) {
 			l.row("server", "%.1f CPU ms per 1,000 readings", *t.ServerCPU)
 		}
 	}
+	l.endpointCare(r)
 	for _, g := range r.Growth {
 		fmt.Fprintf(l, "  at %d stored events, %d more:\n", g.Stored, g.Probe)
 		l.latencies(g.Ingest, g.EndToEnd, nil)
@@ -178,6 +179,20 @@ func (l *lines) details(r Result) {
 		if g.Memory != nil {
 			l.row("memory", "%s", g.Memory.text())
 		}
+	}
+}
+
+func (l *lines) endpointCare(r Result) {
+	if p := r.Parked; p != nil {
+		l.row("down", "%d attempts refused, circuit %s", p.Refused, p.Circuit)
+		l.row("before", "%s", p.Before.text())
+		l.row("after "+duration(p.QuietMs), "%s: %+.1f MiB", p.After.text(), float64(p.After.Current-p.Before.Current)/float64(MiB))
+		l.row("back", "first delivery %s, last %s", optional(p.First), optional(p.Last))
+		l.row("order", "at most %s early of %d that may be in flight, %d beyond", plural(p.MostEarly, "place"), p.MaxInFlight, p.OutOfOrder)
+	}
+	if c := r.Care; c != nil {
+		l.row("failing", "%s, %d attempts answered 500", plural(c.Failing, "endpoint"), c.FailingAttempts)
+		l.row("hanging", "%s, %d attempts held for %s", plural(c.Hanging, "endpoint"), c.HangingAttempts, duration(c.HoldMs))
 	}
 }
 

@@ -58,6 +58,19 @@ func fullReport() bench.Report {
 				Pending: &bench.PendingResult{Attempted: 10_000, Attempts: 20_000, Before: *small, After: *small, QuietMs: 10_000},
 			},
 			{
+				Scenario: bench.Parked, Endpoints: 1, Load: "10000 events while the receiver is down, then it is back", Payload: 1024,
+				Events: 10_000, Accepted: 10_000, Errors: map[string]int{}, Deliveries: 10_000, Repeats: 1, Memory: small,
+				Parked: &bench.ParkedResult{
+					Refused: 130, Circuit: "open", Before: *small, After: bench.Memory{Current: 240 << 20, Peak: 250 << 20}, QuietMs: 10_000,
+					First: new(12.0), Last: new(30_250.0), MaxInFlight: 16, MostEarly: 1,
+				},
+			},
+			{
+				Scenario: bench.Care, Endpoints: 50, Load: "20 events/s for 20s, 10 endpoints fail, 10 hold 10s", Payload: 1024,
+				Events: 450, Accepted: 450, Errors: map[string]int{}, Deliveries: 13_500, EndToEnd: latency(12),
+				Care: &bench.CareResult{Failing: 10, FailingAttempts: 160, Hanging: 10, HangingAttempts: 480, HoldMs: 10_000},
+			},
+			{
 				Scenario: bench.Growth, Endpoints: 1, Load: "probes of 500 events at 50/s", Payload: 1024,
 				Events: 1500, Accepted: 1500, Errors: map[string]int{}, Deliveries: 1500, Memory: small,
 				Growth: []bench.GrowthResult{

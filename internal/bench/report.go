@@ -73,6 +73,8 @@ type Result struct {
 	Growth  []GrowthResult `json:"growth,omitempty"`
 
 	Telemetry *TelemetryResult `json:"telemetry,omitempty"`
+	Parked    *ParkedResult    `json:"parked,omitempty"`
+	Care      *CareResult      `json:"care,omitempty"`
 }
 
 // HangingResult is about the endpoint that holds every request; the rest of its Result is about the healthy ones.
@@ -144,6 +146,9 @@ func (r Result) broken() error {
 	}
 	if t := r.Telemetry; t != nil {
 		add(t.Refused, "readings were refused")
+	}
+	if p := r.Parked; p != nil {
+		add(p.OutOfOrder, "events overtook older ones by more than may be in flight")
 	}
 	return errors.Join(problems...)
 }

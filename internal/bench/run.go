@@ -114,6 +114,10 @@ func (r *runner) scenario(ctx context.Context, b *bed, s step, result *Result) e
 		return r.growth(ctx, b, result)
 	case Telemetry:
 		return r.telemetry(ctx, b, result)
+	case Parked:
+		return r.parked(ctx, b, result)
+	case Care:
+		return r.care(ctx, b, result)
 	default:
 		return fmt.Errorf("scenario %q cannot be run by itself", s.scenario)
 	}

@@ -31,6 +31,7 @@ func quick(scenarios ...bench.Scenario) bench.Config {
 	cfg.CrashAfter = 200 * time.Millisecond
 	cfg.Quiet = 10 * time.Millisecond
 	cfg.PendingEvents = 30
+	cfg.ParkedEvents = 30
 	cfg.GrowthAt = []int{20, 60}
 	cfg.GrowthProbe = 10
 	cfg.Settle = time.Millisecond

@@ -27,6 +27,10 @@ const (
 	Growth Scenario = "growth"
 	// Telemetry has a fleet of devices report as fast as the server takes it.
 	Telemetry Scenario = "telemetry"
+	// Parked posts to a receiver that is down, measures memory, and has the receiver come back.
+	Parked Scenario = "parked"
+	// Care has endpoints of which a fifth hangs and a fifth fails; latency is that of the others.
+	Care Scenario = "care"
 	// All runs every scenario that the target permits.
 	All Scenario = "all"
 )
@@ -35,7 +39,7 @@ const hangingEndpoints = 3
 
 // Scenarios lists every name that ParseScenario takes, in the order in which All runs them.
 func Scenarios() []Scenario {
-	return []Scenario{Idle, Paced, Saturated, Hanging, Crash, Pending, Growth, Telemetry, All}
+	return []Scenario{Idle, Paced, Saturated, Hanging, Crash, Pending, Growth, Telemetry, Parked, Care, All}
 }
 
 // ParseScenario returns the scenario of that name, or an error that lists the names there are.
@@ -115,7 +119,7 @@ func (c Config) forbids(s Scenario) string {
 	switch s {
 	case Crash:
 		return "needs a server that the benchmark started itself, because it kills it"
-	case Idle, Pending, Growth:
+	case Idle, Pending, Growth, Parked:
 		if c.PID == 0 {
 			return "needs the process id of the target"
 		}
@@ -132,6 +136,8 @@ func (c Config) endpointsOf(s Scenario) int {
 		return c.Endpoints
 	case Hanging:
 		return hangingEndpoints
+	case Care:
+		return careHealthy + careFailing + careHanging
 	default:
 		return 1
 	}

@@ -48,7 +48,7 @@ func (r *runner) paced(ctx context.Context, b *bed, endpoints int, result *Resul
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close(ctx)) }()
-	return t.steady(ctx, result, func() error { return t.load.paced(ctx, r.cfg.Rate, r.cfg.pacedEvents()) })
+	return t.steady(ctx, result, r.cfg.Rate, func() error { return t.load.paced(ctx, r.cfg.Rate, r.cfg.pacedEvents()) })
 }
 
 func (r *runner) hanging(ctx context.Context, b *bed, endpoints int, result *Result) (err error) {
@@ -59,7 +59,7 @@ func (r *runner) hanging(ctx context.Context, b *bed, endpoints int, result *Res
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close(ctx)) }()
-	err = t.steady(ctx, result, func() error { return t.load.paced(ctx, r.cfg.Rate, r.cfg.pacedEvents()) })
+	err = t.steady(ctx, result, r.cfg.Rate, func() error { return t.load.paced(ctx, r.cfg.Rate, r.cfg.pacedEvents()) })
 	result.Hanging = &HangingResult{
 		HoldMs:   milliseconds(r.cfg.Hang),
 		Received: t.ledger.tally(0, t.ledger.posted()).unawaited,
@@ -78,7 +78,7 @@ func (r *runner) saturated(ctx context.Context, b *bed, endpoints int, result *R
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close(ctx)) }()
-	return t.steady(ctx, result, func() error {
+	return t.steady(ctx, result, r.cfg.Rate, func() error {
 		stop, cancel := context.WithTimeout(ctx, r.cfg.Duration)
 		defer cancel()
 		return t.load.closed(ctx, stop, r.cfg.InFlight, maxSamples/endpoints-r.cfg.Warmup, end)

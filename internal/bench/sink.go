@@ -53,6 +53,8 @@ type sinkEndpoint struct {
 	behaviour behaviour
 	trusted   atomic.Pointer[webhook.Verifier]
 	attempts  atomic.Int64
+	// down makes it answer 503 to everything; nothing arrives then.
+	down atomic.Bool
 }
 
 // newSink starts a sink with one endpoint for each behaviour. close ends it.
@@ -97,6 +99,11 @@ func (s *sink) trust(endpoint int, by webhook.Verifier) {
 	s.endpoints[endpoint].trusted.Store(&by)
 }
 
+// setDown has an endpoint refuse everything, or end that.
+func (s *sink) setDown(endpoint int, down bool) {
+	s.endpoints[endpoint].down.Store(down)
+}
+
 // attempts counts the whole requests an endpoint received.
 func (s *sink) attempts(endpoint int) int {
 	return int(s.endpoints[endpoint].attempts.Load())
@@ -132,6 +139,10 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(body, &envelope); err != nil || envelope.EventID != id || envelope.Type != eventType {
 		s.malformed.Add(1)
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if endpoint.down.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	if !s.ledger.arrive(n, id, now) {
