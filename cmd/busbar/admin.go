@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	adminPasswordVariable = "BUSBAR_ADMIN_PASSWORD"
+	adminPasswordVariable = "BUSBAR_ADMIN_PASSWORD" //nolint:gosec // the name of a variable, not what is in it
 	// adminName is who the variable and the first login link let in.
 	adminName = "admin"
 )

@@ -36,7 +36,7 @@ func noAnswer(result webhook.Result) error {
 		return &RefusedError{CodeMisconfigured, result.Err}
 	case webhook.ClassCanceled:
 		return fmt.Errorf("%w: %s", ErrInterrupted, result.Err)
-	case webhook.ClassNone, webhook.ClassStatus:
+	case webhook.ClassNone, webhook.ClassStatus, webhook.ClassListener: // a driver's URL is never a listener's
 	}
 	return fmt.Errorf("an answer of class %q was taken for none: %s", result.Class, result.Err)
 }

@@ -131,7 +131,8 @@ func (s *Store) Watermark(ctx context.Context, env busbar.Environment) (string, 
 	if err != nil {
 		return "", translate(fmt.Errorf("look for changes: %w", err))
 	}
-	mark := fmt.Sprintf("%s.%s.%d.%d.%d.%d.%d", w.Event, w.Delivery, w.First, w.Last, w.Generation, w.Failed, w.LastPending)
+	var mark strings.Builder
+	fmt.Fprintf(&mark, "%s.%s.%d.%d.%d.%d.%d", w.Event, w.Delivery, w.First, w.Last, w.Generation, w.Failed, w.LastPending)
 	for _, status := range []busbar.DeliveryStatus{
 		busbar.DeliveryPending, busbar.DeliveryParked, busbar.DeliveryFailed, busbar.DeliveryCancelled,
 	} {
@@ -139,7 +140,7 @@ func (s *Store) Watermark(ctx context.Context, env busbar.Environment) (string, 
 		if err != nil {
 			return "", translate(err)
 		}
-		mark += "." + strconv.Itoa(n)
+		mark.WriteString("." + strconv.Itoa(n))
 	}
-	return mark, nil
+	return mark.String(), nil
 }
