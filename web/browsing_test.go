@@ -41,6 +41,13 @@ func TestANewcomerGetsToTheFirstWebhook(t *testing.T) {
 			c.open("/sandbox/event-types/device.updated")
 			c.click(`#send button[type=submit]`)
 			c.until("the event", `document.body.innerText.includes("The event was accepted.")`)
+			if !script {
+				// The page does not change by itself.
+				c.await("the delivery to be made", func() bool {
+					return len(a.items("/v1/deliveries?status=delivered&type=device.updated")) > 0
+				})
+				c.open(eval[string](c, "location.pathname"))
+			}
 			c.until("its delivery", `[...document.querySelectorAll("main .badge")].some(b => b.innerText.trim() === "delivered")`)
 			c.click("main .table td.main-cell a")
 			c.until("the attempt", `(document.querySelector("dialog[open] #drawer-body") ?? document.querySelector("main")).innerText.includes("thanks")`)

@@ -101,17 +101,24 @@ func (c *chrome) until(what, script string) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.ctx, pageTime)
 	defer cancel()
+	c.await(what, func() bool {
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		return err == nil && yes
+	})
+}
+
+// await waits for something that a page is about.
+func (c *chrome) await(what string, done func() bool) {
+	c.t.Helper()
+	limit := time.NewTimer(pageTime)
+	defer limit.Stop()
 	pause := time.NewTicker(50 * time.Millisecond)
 	defer pause.Stop()
-	for {
-		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
-		if err == nil && yes {
-			return
-		}
+	for !done() {
 		select {
 		case <-pause.C:
-		case <-ctx.Done():
-			c.t.Fatalf("wait for %s: %v\n%s", what, err, c.where())
+		case <-limit.C:
+			c.t.Fatalf("waited %s for %s\n%s", pageTime, what, c.where())
 		}
 	}
 }

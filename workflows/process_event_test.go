@@ -226,10 +226,14 @@ func TestCancellingEndsTheRetries(t *testing.T) {
 func TestTooManyDeliveriesToTravelAreReadInPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "5s")
-	id := w.endpoint(nil)
+	// Each endpoint takes all of its own at once, so that none has to wait for its turn.
 	endpoints := make([]busbar.EndpointID, 250)
 	for i := range endpoints {
-		endpoints[i] = id
+		if i%10 == 0 {
+			endpoints[i] = w.endpoint(func(e *busbar.Endpoint) { e.MaxInFlight = 10 })
+			continue
+		}
+		endpoints[i] = endpoints[i-1]
 	}
 	in := w.event(endpoints...)
 	in.Deliveries, in.More = nil, true
