@@ -30,7 +30,7 @@ const historyDir = "../../workflows/testdata/histories"
 func TestWriteHistories(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, "--retry-schedule", "1s,1s")
-	keepHistories(t, d, states, "process_event_*", "redeliver_*")
+	keepHistories(t, d, states, "process_event_*", "redeliver_*", "drain_endpoint_*", "resend_*")
 }
 
 // keepHistories brings workflows into their states and compares what is kept of them.
