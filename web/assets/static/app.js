@@ -90,6 +90,7 @@
       htmx.trigger("#feed", "changed");
     }
   };
+  // This script comes before htmx, which connects as soon as it is there.
   document.addEventListener("htmx:sse:after:connection", () => state(paused ? "paused" : "on"));
   document.addEventListener("htmx:sse:error", () => { if (!paused) state("waiting"); });
   document.addEventListener("htmx:sse:before:message", (event) => {
