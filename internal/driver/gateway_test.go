@@ -173,6 +173,30 @@ func TestGatewayRequest(t *testing.T) {
 	}
 }
 
+// A gateway that closes a kept connection may have acted on the command: it is asked again by a try on record, not by the
+// transport, which would because of the key.
+func TestACommandIsNotSentAgainBehindItsTry(t *testing.T) {
+	t.Parallel()
+	var commands atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if commands.Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		answer(w, http.StatusOK, `{"success":true}`)
+	}))
+	t.Cleanup(server.Close)
+	d := newDriver(t, busbar.DriverHTTP, neverOffline)
+	s := drivertest.Subject{Device: battery(busbar.Driver{Kind: busbar.DriverHTTP, URL: server.URL, Secret: drivertest.Secret})}
+	if outcome, err := d.Push(t.Context(), s.Request(1)); err != nil || outcome.Kind != driver.KindAccepted {
+		t.Fatalf("the first command: %+v, %v", outcome, err)
+	}
+	outcome, err := d.Push(t.Context(), s.Request(2))
+	if transient, ok := errors.AsType[*driver.Error](err); !ok || transient.Code != driver.CodeUnreachable || commands.Load() != 2 {
+		t.Errorf("a command whose connection was closed: %+v, %v, after %d requests, want an error after 2", outcome, err, commands.Load())
+	}
+}
+
 // The address is checked where it is dialled, and a redirect is no way around it.
 func TestGatewayIsGuarded(t *testing.T) {
 	t.Parallel()
