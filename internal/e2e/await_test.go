@@ -30,10 +30,11 @@ func await(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Ports come from below the range from which systems choose, so that a process that is down finds its own free again.
+// Ports come from below the ranges from which systems, and the embedded server for its inner services, choose: a process that is
+// down finds its own free again.
 const (
 	firstPort = 12000
-	portRange = 16000
+	portRange = 8000
 	// pidStep keeps test runs that follow each other from asking for the same ports.
 	pidStep = 97
 )
