@@ -44,7 +44,13 @@ type Action struct {
 	Replaces, ReplacedBy ActionID
 	// RuleID and RunID are set when a rule made it.
 	RuleID, RunID string
-	Causation     Causation
+	// RunStep is the step and the try of the run, as "then/0/1".
+	RunStep string
+	// Priority is how it weighs against a rule that wants the device: 100 for people, of a rule's action the rule's.
+	Priority int
+	// FiringSeq is the place of the rule's firing in the history of the site; zero when a person made it.
+	FiringSeq int64
+	Causation Causation
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -181,6 +187,9 @@ const (
 	CancelReplaced   CancelReason = "replaced"
 	CancelRulePaused CancelReason = "rule_paused"
 )
+
+// PersonPriority is how a person's command weighs against rules, which have 0 to 99.
+const PersonPriority = 100
 
 // ConflictStrategy says what a push does when its device has an open action.
 type ConflictStrategy string

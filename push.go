@@ -43,7 +43,7 @@ func (d *Device) Plan(p *Push, loc *time.Location, now time.Time) (Action, error
 	}
 	a := Action{
 		Environment: d.Environment, DeviceID: d.ID, Family: d.Family, SiteID: d.SiteID, Command: p.Command,
-		Parameters: parameters, ExpiresIn: p.ExpiresIn, HoldFor: p.HoldFor,
+		Parameters: parameters, ExpiresIn: p.ExpiresIn, HoldFor: p.HoldFor, Priority: PersonPriority,
 	}
 	if a.ExpiresIn == 0 {
 		a.ExpiresIn = DefaultExpiresIn

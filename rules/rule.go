@@ -23,7 +23,7 @@ const (
 	MaxRetries     = 10
 	MaxTargets     = 50
 	MaxDepth       = 8
-	PersonPriority = 100
+	PersonPriority = busbar.PersonPriority
 )
 
 // Defaults of a rule.

@@ -37,6 +37,9 @@ type actionRow struct {
 	ReplacedBy     string `gorm:"column:replaced_by"`
 	RuleID         string `gorm:"column:rule_id"`
 	RunID          string `gorm:"column:run_id"`
+	RunStep        string `gorm:"column:run_step"`
+	Priority       int    `gorm:"column:priority"`
+	FiringSeq      int64  `gorm:"column:firing_seq"`
 	Causation      string `gorm:"column:causation"`
 	CreatedAt      int64  `gorm:"column:created_at"`
 	UpdatedAt      int64  `gorm:"column:updated_at;autoUpdateTime:false"`
@@ -57,7 +60,7 @@ func newActionRow(a *busbar.Action) (actionRow, error) {
 		ExpiresIn: a.ExpiresIn.Microseconds(), ExpiresAt: micros(a.ExpiresAt), HoldFor: a.HoldFor.Microseconds(),
 		Phase: string(a.Phase), Tries: a.Tries, Remote: a.Remote, ErrorCode: a.ErrorCode, ErrorMessage: a.ErrorMessage,
 		CancelReason: string(a.CancelReason), Replaces: string(a.Replaces), ReplacedBy: string(a.ReplacedBy),
-		RuleID: a.RuleID, RunID: a.RunID, CreatedAt: micros(a.CreatedAt), UpdatedAt: micros(a.UpdatedAt),
+		RuleID: a.RuleID, RunID: a.RunID, RunStep: a.RunStep, Priority: a.Priority, FiringSeq: a.FiringSeq, CreatedAt: micros(a.CreatedAt), UpdatedAt: micros(a.UpdatedAt),
 		AcknowledgedAt: micros(a.AcknowledgedAt), AcceptedAt: micros(a.AcceptedAt), CompletedAt: micros(a.CompletedAt),
 	}
 	var errs [4]error
@@ -81,6 +84,7 @@ func (r *actionRow) action() (busbar.Action, error) {
 		HoldFor: time.Duration(r.HoldFor) * time.Microsecond, Phase: busbar.Phase(r.Phase), Tries: r.Tries, Remote: r.Remote,
 		ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage, CancelReason: busbar.CancelReason(r.CancelReason),
 		Replaces: busbar.ActionID(r.Replaces), ReplacedBy: busbar.ActionID(r.ReplacedBy), RuleID: r.RuleID, RunID: r.RunID,
+		RunStep: r.RunStep, Priority: r.Priority, FiringSeq: r.FiringSeq,
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt), AcknowledgedAt: fromMicros(r.AcknowledgedAt),
 		AcceptedAt: fromMicros(r.AcceptedAt), CompletedAt: fromMicros(r.CompletedAt),
 	}

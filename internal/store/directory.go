@@ -74,10 +74,9 @@ func (s *Store) Subscribers(ctx context.Context, env busbar.Environment) (*Subsc
 
 // subscribers reads one small row when the cache is good.
 func (s *Store) subscribers(db *gorm.DB, env busbar.Environment) (*Subscribers, error) {
-	var generation int64
-	err := db.Raw("SELECT generation FROM environments WHERE environment = ?", string(env)).Scan(&generation).Error
+	generation, err := generationOf(db, env)
 	if err != nil {
-		return nil, fmt.Errorf("read generation of %s: %w", env, err)
+		return nil, err
 	}
 	if have := s.directory.get(env); have != nil && have.Generation == generation {
 		return have, nil

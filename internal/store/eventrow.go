@@ -23,6 +23,8 @@ type eventRow struct {
 	Flags string `gorm:"column:flags"`
 	// Causation is JSON; empty for an event that nothing caused.
 	Causation string `gorm:"column:causation"`
+	// RootID is the first event of the chain; empty for that event itself.
+	RootID string `gorm:"column:root_id"`
 }
 
 // TableName names the table for gorm.
@@ -47,6 +49,9 @@ func newEventRow(e *busbar.Event) (eventRow, error) {
 			return eventRow{}, fmt.Errorf("write causation: %w", err)
 		}
 		row.Causation = string(c)
+		if e.Causation.RootEventID != e.ID {
+			row.RootID = string(e.Causation.RootEventID)
+		}
 	}
 	return row, nil
 }

@@ -50,6 +50,7 @@ type Store struct {
 	care      CarePolicy
 	pools     []*sql.DB
 	directory directory
+	rules     ruleSets
 }
 
 // Open connects to the database. It does not apply migrations.

@@ -1,0 +1,281 @@
+package store
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"busbar"
+	"busbar/rules"
+)
+
+// RuleKey is where a rule stands with a scope key.
+type RuleKey struct {
+	RuleKeyRef
+	Edge rules.EdgeState
+}
+
+// RuleKeyRef names it.
+type RuleKeyRef struct {
+	Environment busbar.Environment
+	Key         string
+	RuleID      busbar.RuleID
+	// Shadow: rules in shadow keep edges of their own.
+	Shadow bool
+}
+
+// SiteDevices gives the devices of a site by id, with all that rules can read of them. The site is locked already: see Homes.
+func (t *DecisionTx) SiteDevices(ref SiteRef) ([]*busbar.Device, error) {
+	return siteDevices(t.store, t.db, ref)
+}
+
+func siteDevices(s *Store, db *gorm.DB, ref SiteRef) ([]*busbar.Device, error) {
+	var rows []deviceRow
+	// devices_by_site
+	err := db.Where("environment = ? AND site_id = ?", string(ref.Environment), string(ref.ID)).Order("id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read devices of %s: %w", ref.ID, err)
+	}
+	devices := make([]busbar.Device, len(rows))
+	for i := range rows {
+		if devices[i], err = rows[i].device(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.addStates(db, ref.Environment, devices); err != nil {
+		return nil, err
+	}
+	list := make([]*busbar.Device, len(devices))
+	for i := range devices {
+		list[i] = &devices[i]
+	}
+	return list, nil
+}
+
+// LockRules keeps other decisions about rules of scope `rule`, whose edge all sites share, waiting until this one has ended.
+// It is called once the sites are locked.
+func (t *DecisionTx) LockRules(env busbar.Environment, ids []busbar.RuleID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(ids))
+	for part := range slices.Chunk(sorted, insertBatch) {
+		var locked []string
+		// The primary key of rules, in its order.
+		err := t.store.forUpdate(t.db).Model(&ruleRow{}).Where("environment = ? AND id IN ?", string(env), part).Order("id").Pluck("id", &locked).Error
+		if err != nil {
+			return fmt.Errorf("lock rules: %w", err)
+		}
+	}
+	return nil
+}
+
+// RuleKeys gives where rules stand with these keys. A rule that was never asked about one is left out.
+func (t *DecisionTx) RuleKeys(env busbar.Environment, keys []string) ([]RuleKey, error) {
+	var list []RuleKey
+	for part := range slices.Chunk(keys, insertBatch) {
+		var rows []ruleKeyRow
+		// The primary key of rule_keys.
+		if err := t.db.Where("environment = ? AND key IN ?", string(env), part).Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read edges of rules: %w", err)
+		}
+		for i := range rows {
+			r := &rows[i]
+			list = append(list, RuleKey{RuleKeyRef{env, r.Key, busbar.RuleID(r.RuleID), r.Shadow}, r.edge()})
+		}
+	}
+	return list, nil
+}
+
+// RuleKeyOf gives where one rule stands with one key.
+func (t *DecisionTx) RuleKeyOf(ref RuleKeyRef) (rules.EdgeState, error) {
+	var rows []ruleKeyRow
+	// The primary key of rule_keys.
+	err := t.db.Where("environment = ? AND key = ? AND rule_id = ? AND shadow = ?", string(ref.Environment), ref.Key, string(ref.RuleID), ref.Shadow).
+		Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return rules.EdgeState{}, wrap(err, "read edge of rule")
+	}
+	return rows[0].edge(), nil
+}
+
+// SaveRuleKeys writes where rules stand.
+func (t *DecisionTx) SaveRuleKeys(keys []RuleKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	rows := make([]ruleKeyRow, len(keys))
+	for i := range keys {
+		rows[i] = newRuleKeyRow(&keys[i])
+	}
+	slices.SortFunc(rows, func(a, b ruleKeyRow) int {
+		return cmp.Or(cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Key, b.Key), cmp.Compare(a.RuleID, b.RuleID))
+	})
+	err := t.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "environment"}, {Name: "key"}, {Name: "rule_id"}, {Name: "shadow"}},
+		UpdateAll: true,
+	}).CreateInBatches(&rows, stateBatch).Error
+	return wrap(err, "save edges of rules")
+}
+
+// InsertRuns stores what rules decided. One that is there already is left as it is.
+func (t *DecisionTx) InsertRuns(runs []busbar.Run) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	rows := make([]runRow, len(runs))
+	for i := range runs {
+		var err error
+		if rows[i], err = newRunRow(&runs[i]); err != nil {
+			return err
+		}
+	}
+	err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, stateBatch).Error
+	return wrap(err, "insert runs")
+}
+
+// Run reads a run within a decision, or gives NOT_FOUND.
+func (t *DecisionTx) Run(env busbar.Environment, id busbar.RunID) (busbar.Run, error) {
+	return takeRun(t.db, env, id)
+}
+
+func takeRun(db *gorm.DB, env busbar.Environment, id busbar.RunID) (busbar.Run, error) {
+	var row runRow
+	if err := db.Where("environment = ? AND id = ?", string(env), string(id)).Take(&row).Error; err != nil {
+		return busbar.Run{}, notFound(err, "run", string(id))
+	}
+	return row.run()
+}
+
+// SaveRun writes a run whose steps have gone on.
+func (t *DecisionTx) SaveRun(r *busbar.Run) error {
+	row, err := newRunRow(r)
+	if err != nil {
+		return err
+	}
+	return wrap(t.db.Save(&row).Error, "save run")
+}
+
+// EndHoldRuns gives the runs that hold for a hold which has ended the decision that became of them.
+func (t *DecisionTx) EndHoldRuns(env busbar.Environment, holdID string, decision rules.Decision, at time.Time) error {
+	return endHoldRuns(t.db, env, holdID, decision, at)
+}
+
+func endHoldRuns(db *gorm.DB, env busbar.Environment, holdID string, decision rules.Decision, at time.Time) error {
+	// runs_by_hold
+	err := db.Exec("UPDATE runs SET decision = ?, ended_at = ? WHERE environment = ? AND hold_id = ? AND decision = 'holding'",
+		string(decision), micros(at), string(env), holdID).Error
+	return wrap(err, "end runs of a hold")
+}
+
+// NoteFiring puts on record when a rule fired last.
+func (t *DecisionTx) NoteFiring(env busbar.Environment, id busbar.RuleID, at time.Time) error {
+	err := t.db.Exec("UPDATE rules SET fired_at = ? WHERE environment = ? AND id = ? AND fired_at < ?", micros(at), string(env), string(id), micros(at)).Error
+	return wrap(err, "note firing")
+}
+
+// PackedRun is a run that moved nothing, in the pack of its event.
+type PackedRun struct {
+	ID      busbar.RunID    `json:"i"`
+	RuleID  busbar.RuleID   `json:"r"`
+	Version int             `json:"v"`
+	Shadow  bool            `json:"s,omitempty"`
+	Key     string          `json:"k"`
+	Is      rules.Decision  `json:"d"`
+	HoldID  string          `json:"h,omitempty"`
+	Detail  json.RawMessage `json:"x"`
+}
+
+// RunPack are the runs of one event that moved nothing.
+type RunPack struct {
+	Event *busbar.Event
+	Runs  []PackedRun
+}
+
+// runPackRow is a row of run_packs.
+type runPackRow struct {
+	Environment string `gorm:"column:environment;primaryKey"`
+	EventID     string `gorm:"column:event_id;primaryKey"`
+	DecidedAt   int64  `gorm:"column:decided_at"`
+	Unlisted    bool   `gorm:"column:unlisted"`
+	Body        string `gorm:"column:body"`
+}
+
+// TableName names the table for gorm.
+func (runPackRow) TableName() string { return "run_packs" }
+
+// InsertRunPacks stores them; ListRuns lists them among the runs of their rules.
+func (t *DecisionTx) InsertRunPacks(packs []RunPack) error {
+	if len(packs) == 0 {
+		return nil
+	}
+	rows := make([]runPackRow, len(packs))
+	for i := range packs {
+		body, err := json.Marshal(packs[i].Runs)
+		if err != nil {
+			return fmt.Errorf("write runs of event %s: %w", packs[i].Event.ID, err)
+		}
+		e := packs[i].Event
+		rows[i] = runPackRow{string(e.Environment), string(e.ID), micros(e.ReceivedAt), true, string(body)}
+	}
+	return wrap(t.db.CreateInBatches(&rows, insertBatch).Error, "insert runs that moved nothing")
+}
+
+// RuleStart is a workflow of a rule that has yet to be started.
+type RuleStart struct {
+	Environment busbar.Environment
+	// Kind is run or hold, ID that of the run or the hold.
+	Kind   RuleStartKind
+	ID     string
+	RuleID busbar.RuleID
+	Key    string
+	// Due is when a hold is due; zero for a run.
+	Due time.Time
+}
+
+// RuleStartKind says which workflow is to be started.
+type RuleStartKind string
+
+// The kinds.
+const (
+	StartRun  RuleStartKind = "run"
+	StartHold RuleStartKind = "hold"
+)
+
+// ruleStartRow is a row of rule_starts.
+type ruleStartRow struct {
+	Environment string `gorm:"column:environment;primaryKey"`
+	Kind        string `gorm:"column:kind;primaryKey"`
+	ID          string `gorm:"column:id;primaryKey"`
+	RuleID      string `gorm:"column:rule_id"`
+	Key         string `gorm:"column:key"`
+	Due         int64  `gorm:"column:due"`
+	CreatedAt   int64  `gorm:"column:created_at"`
+	ClaimUntil  int64  `gorm:"column:claim_until"`
+}
+
+// TableName names the table for gorm.
+func (ruleStartRow) TableName() string { return "rule_starts" }
+
+// InsertRuleStarts notes that workflows of rules have yet to be started. For StartClaim that is left to the process that
+// commits this.
+func (t *DecisionTx) InsertRuleStarts(starts []RuleStart) error {
+	if len(starts) == 0 {
+		return nil
+	}
+	now := t.store.now()
+	rows := make([]ruleStartRow, len(starts))
+	for i := range starts {
+		s := &starts[i]
+		rows[i] = ruleStartRow{
+			string(s.Environment), string(s.Kind), s.ID, string(s.RuleID), s.Key, micros(s.Due), micros(now), micros(now.Add(StartClaim)),
+		}
+	}
+	err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, insertBatch).Error
+	return wrap(err, "note starts of rules")
+}
