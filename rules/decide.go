@@ -167,16 +167,23 @@ func (a *asking) ask(p *program, in *Input) (truth, result) {
 func (a *asking) condition() truth {
 	t, r := a.ask(a.rule.condition, a.in)
 	a.run.Unknown, a.run.LeftOut = r.value.unknowns(), r.leftOut
-	if r.err != nil {
-		a.run.Error = r.err.Error()
-	}
+	a.fail("", r.err)
 	return t
+}
+
+// fail puts on record what could not be evaluated; what came first stays.
+func (a *asking) fail(part string, err *EvaluationError) {
+	if err == nil || a.run.Error != "" {
+		return
+	}
+	a.run.Error, a.run.Limit = part+err.Error(), err.Limit
 }
 
 // event goes through the gates in their order. What it gives is the decision; a.edge is what becomes of the edge.
 func (a *asking) event(late bool) Decision {
-	rule, e := a.rule.Rule, a.in.Event
+	e := a.in.Event
 	if e.Causation.Depth > MaxDepth {
+		a.run.Cut = a.cut(late)
 		a.spend()
 		return DecisionDepthLimit
 	}
@@ -190,7 +197,7 @@ func (a *asking) event(late bool) Decision {
 	switch {
 	case late:
 		return DecisionLate
-	case e.ReceivedAt.Sub(e.Timestamp) > rule.ActWithin:
+	case a.tooOld():
 		return DecisionTooOld
 	}
 	a.begin()
@@ -212,6 +219,22 @@ func (a *asking) event(late bool) Decision {
 		return DecisionFirstSight
 	}
 	return a.wanted()
+}
+
+func (a *asking) tooOld() bool {
+	return a.in.Event.ReceivedAt.Sub(a.in.Event.Timestamp) > a.rule.Rule.ActWithin
+}
+
+// cut reports whether the rule would have fired, or begun a hold, had the event not lain too deep.
+func (a *asking) cut(late bool) bool {
+	if a.snap.Stopped || a.rule.Paused || late || a.tooOld() {
+		return false
+	}
+	would := *a
+	would.begin()
+	t := would.condition()
+	would.follow(t)
+	return t == isTrue && !would.unseen && (!would.rising() || !would.edge.Spent) && would.timely() == ""
 }
 
 // begin sets the edge at the first event under a version.
@@ -285,7 +308,8 @@ func (a *asking) rearmed(t truth) bool {
 	if a.rule.rearm == nil {
 		return t == isFalse
 	}
-	armed, _ := a.ask(a.rule.rearm, a.in)
+	armed, r := a.ask(a.rule.rearm, a.in)
+	a.fail("rearm: ", r.err)
 	return armed == isTrue
 }
 
@@ -356,7 +380,7 @@ func (a *asking) fire() Decision {
 	case StepHeld:
 		return DecisionHeld
 	case StepError:
-		a.run.Error = "then[0]: " + plan.Error
+		a.run.Error, a.run.Limit = "then[0]: "+plan.Error, plan.Limit
 		a.end()
 		return DecisionError
 	case StepReady, StepNotNow, StepNoLongerWanted:

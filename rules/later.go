@@ -10,13 +10,9 @@ import (
 // EndHold gives what becomes of a hold that is due. The snapshot is of now; e is the event that began the hold. The
 // edge must still have a hold of this id, otherwise it was broken or ended meanwhile and nothing moves.
 func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, now time.Time) (Run, error) {
-	in, err := s.after(e)
+	in, err := s.since(e, key, now)
 	if err != nil {
 		return Run{}, err
-	}
-	in.At, in.Changed = now, nil
-	if in.Device != nil {
-		in.Previous = in.Device.Announced
 	}
 	edge := rule.Keys[key]
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{

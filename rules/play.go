@@ -64,7 +64,9 @@ func (w *world) endHold(p pendingHold) error {
 	if err != nil {
 		return err
 	}
-	w.apply(p.rule, &run, p.event)
+	if err := w.apply(p.rule, &run, p.event); err != nil {
+		return err
+	}
 	return w.settle()
 }
 
@@ -76,11 +78,13 @@ func (w *world) openWindow(rule *Standing, at time.Time) error {
 	w.openings[rule] = rule.NextOpening(at, w.loc)
 	for _, key := range slices.Sorted(maps.Keys(rule.Keys)) {
 		var device *busbar.Device
-		if id, ok := strings.CutPrefix(key, "device:"); ok {
-			device = w.snapshot(nil).device(busbar.DeviceID(id))
+		if id, ok := KeyDevice(key); ok {
+			device = w.snapshot(nil).device(id)
 		}
 		run := OpenWindow(w.snapshot(nil), rule, key, device, at)
-		w.apply(rule, &run, busbar.Event{})
+		if err := w.apply(rule, &run, busbar.Event{}); err != nil {
+			return err
+		}
 	}
 	return w.settle()
 }
@@ -184,7 +188,9 @@ func (w *world) occur(e busbar.Event, data map[string]any, before *busbar.Device
 	}
 	for i := range runs {
 		rule := w.rules[slices.IndexFunc(w.rules, func(r *Standing) bool { return r.ID == runs[i].RuleID })]
-		w.apply(rule, &runs[i], e)
+		if err := w.apply(rule, &runs[i], e); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -202,7 +208,7 @@ func (w *world) settle() error {
 }
 
 // apply keeps what a run moved, and carries out what it fired.
-func (w *world) apply(rule *Standing, run *Run, e busbar.Event) {
+func (w *world) apply(rule *Standing, run *Run, e busbar.Event) error {
 	rule.Keys[run.Key] = run.After
 	w.Runs = append(w.Runs, *run)
 	w.note("%s %s", rule.ID, run.Decision)
@@ -213,30 +219,30 @@ func (w *world) apply(rule *Standing, run *Run, e busbar.Event) {
 		w.pending = append(w.pending, pendingHold{rule, run.Key, *h, e})
 	}
 	if run.Firing == nil {
-		return
+		return nil
 	}
-	in := &Input{Event: &e, Device: w.snapshot(nil).device(e.DeviceID), Site: w.site, Devices: w.devices, Location: w.loc, At: w.now}
+	at := Place{Branch: BranchThen, Key: run.Key, Event: &e}
 	if e.ID == "" {
-		in.Event = nil
-	}
-	if in.Device != nil {
-		in.Previous = in.Device.Announced
+		at.Event = nil
 	}
 	plan := &run.Firing.First
-	for i := range rule.then {
-		if i > 0 {
-			r := resolver{in: in, rule: rule, snap: w.snapshot(nil), steps: MaxSteps, now: w.now}
-			plan = r.plan(&rule.then[i])
+	for at.Step = range rule.then {
+		if at.Step > 0 {
+			var err error
+			if plan, err = rule.Resolve(w.snapshot(nil), &at, w.now); err != nil {
+				return err
+			}
 		}
-		if !w.carry(rule, run, plan, i) {
-			return
+		if !w.carry(rule, run, plan, at.Step) {
+			return nil
 		}
 		status := "done"
 		if plan.Status == StepNoLongerWanted {
 			status = string(plan.Status)
 		}
-		in.Steps = append(in.Steps, StepResult{Status: status})
+		at.Results = append(at.Results, StepResult{Status: status})
 	}
+	return nil
 }
 
 // carry puts on record what a step does; it reports whether the next one follows.

@@ -126,7 +126,11 @@ type Run struct {
 	Unknown []Unknown `json:"unknown,omitempty"`
 	LeftOut []Unknown `json:"leftOut,omitempty"`
 	// Error says what could not be evaluated.
-	Error   string   `json:"error,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Limit is the bound that it ran into: steps or memory; empty when it was none.
+	Limit string `json:"limit,omitempty"`
+	// Cut: the event lay too deep, and the rule would have fired, or begun a hold, otherwise.
+	Cut     bool     `json:"cut,omitempty"`
 	Targets []Target `json:"targets,omitempty"`
 	// HoldID is the hold that this run began, is part of, or came of.
 	HoldID string `json:"holdId,omitempty"`

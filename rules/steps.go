@@ -38,6 +38,8 @@ type StepPlan struct {
 	Unknown  []Unknown  `json:"unknown,omitempty"`
 	LeftOut  []Unknown  `json:"leftOut,omitempty"`
 	Error    string     `json:"error,omitempty"`
+	// Limit is the bound that an expression ran into: steps or memory; empty when it was none.
+	Limit string `json:"limit,omitempty"`
 }
 
 // resolver works a step out.
@@ -51,6 +53,9 @@ type resolver struct {
 
 func (p *StepPlan) fail(err error) *StepPlan {
 	p.Status, p.Error = StepError, err.Error()
+	if e, ok := errors.AsType[*EvaluationError](err); ok {
+		p.Limit = e.Limit
+	}
 	return p
 }
 
