@@ -67,5 +67,13 @@ func ParseJobStatus(s string) (JobStatus, error) {
 	}
 }
 
+// WorkflowID names the workflow that carries the job out.
+func (j *Job) WorkflowID() string { return JobWorkflowID(j.Environment, j.ID) }
+
+// JobWorkflowID names the workflow that carries out a job.
+func JobWorkflowID(env Environment, id JobID) string {
+	return "resend-" + string(env) + "-" + string(id)
+}
+
 // Open reports whether the job has not ended.
 func (s JobStatus) Open() bool { return s == JobRunning || s == JobPaused }

@@ -24,6 +24,10 @@ func TestJobsAreStartedPausedAndEnded(t *testing.T) {
 	wanted := object{
 		"id": started["jobId"], "kind": "recover", "endpointId": id, "status": "running", "since": "2026-01-01T00:00:00.000Z",
 		"until": "2026-01-01T23:00:00.000Z", "statuses": []any{"failed", "cancelled"}, "total": 0.0, "done": 0.0, "failed": 0.0,
+		"links": object{
+			"self":     "http://busbar.example" + path,
+			"workflow": "http://temporal.example/resend-sandbox-" + started["jobId"].(string),
+		},
 	}
 	if diff := cmp.Diff(wanted, job); diff != "" {
 		t.Errorf("job (-want +got):\n%s", diff)

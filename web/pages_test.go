@@ -73,11 +73,16 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	}
 	create("/v1/simulator/dev_battery/faults", `{"kind":"slow","for":"5m"}`)
 	endpoint := "/sandbox/endpoints/" + text(good["id"])
+	create("/v1/endpoints/"+text(good["id"])+"/replay", `{"since":"2026-01-01T00:00:00Z"}`)
+	job := text(create("/v1/endpoints/"+text(bad["id"])+"/recover", `{"since":"2026-01-01T00:00:00Z"}`)["jobId"])
+	a.resendSome(busbar.JobID(job))
 	return a, server.URL, admin, map[string]string{
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
 		"event": "/sandbox/events/" + text(last["eventId"]), "deliveries": "/sandbox/deliveries", "delivery": "/sandbox/deliveries/" + string(failing.ID),
 		"endpoints": "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
-		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete", "event-types": "/sandbox/event-types",
+		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete",
+		"endpoint-recover": endpoint + "/recover", "endpoint-replay": endpoint + "/replay", "jobs": "/sandbox/jobs", "jobs-empty": "/live/jobs",
+		"job": "/sandbox/jobs/" + job, "event-types": "/sandbox/event-types",
 		"event-type": "/sandbox/event-types/device.updated", "event-type-new": "/sandbox/event-types/new", "api-keys": "/sandbox/api-keys",
 		"users": "/users", "user": "/users/" + string(grace.ID), "audit": "/audit", "account": "/account", "about": "/about",
 		"gallery": "/gallery", "devices": "/sandbox/devices", "devices-empty": "/live/devices", "device": "/sandbox/devices/dev_battery",
@@ -122,6 +127,24 @@ func (a *app) finishAll(good, bad busbar.EndpointID) {
 		if d.EndpointID == good || d.EndpointID == bad {
 			must(a.t, a.store.Finish(a.t.Context(), []*store.Finished{done}))
 		}
+	}
+}
+
+// resendSome lets a job come half way.
+func (a *app) resendSome(id busbar.JobID) {
+	a.t.Helper()
+	j, err := a.store.Job(a.t.Context(), busbar.Sandbox, id)
+	must(a.t, err)
+	e, err := a.store.Endpoint(a.t.Context(), busbar.Sandbox, j.EndpointID)
+	must(a.t, err)
+	must(a.t, a.store.CountJob(a.t.Context(), &j, &e))
+	missed, err := a.store.Missed(a.t.Context(), &j, 4)
+	must(a.t, err)
+	for _, d := range missed {
+		must(a.t, a.store.Finish(a.t.Context(), []*store.Finished{{
+			Status: busbar.DeliveryDelivered, Job: id,
+			Attempt: busbar.Attempt{DeliveryID: d.ID, Number: 2, At: a.now(), Duration: 20 * time.Millisecond, StatusCode: 200},
+		}}))
 	}
 }
 

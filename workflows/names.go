@@ -47,7 +47,7 @@ func DrainID(env busbar.Environment, id busbar.EndpointID) string {
 
 // ResendID is the id of the workflow that carries out a job.
 func ResendID(env busbar.Environment, id busbar.JobID) string {
-	return "resend-" + string(env) + "-" + string(id)
+	return busbar.JobWorkflowID(env, id)
 }
 
 // Register makes the workflows and activities known to a worker.

@@ -108,8 +108,8 @@ func countUpTo(db *gorm.DB, env busbar.Environment, status busbar.DeliveryStatus
 // mostWatched bounds what looking for changes counts.
 const mostWatched = 1000
 
-// Watermark is a text that changes whenever an event or a delivery of an environment was made, tried or ended, or an
-// endpoint was saved. Asking costs a few index look-ups.
+// Watermark is a text that changes whenever an event or a delivery of an environment was made, tried or ended, an endpoint
+// was saved, or a job got on. Asking costs a few index look-ups.
 func (s *Store) Watermark(ctx context.Context, env busbar.Environment) (string, error) {
 	db := s.read.WithContext(ctx)
 	var w struct {
@@ -117,8 +117,10 @@ func (s *Store) Watermark(ctx context.Context, env busbar.Environment) (string, 
 		First, Last         int64
 		Generation          int64
 		Failed, LastPending int64
+		Jobs                string
 	}
-	// events_list; deliveries_list; deliveries_due; the primary key of environments; deliveries_by_status.
+	// events_list; deliveries_list; deliveries_due; the primary key of environments; deliveries_by_status; jobs_list and
+	// jobs_open: few jobs are open at a time.
 	err := db.Raw(`SELECT
 		COALESCE((SELECT id FROM events WHERE environment = @env ORDER BY received_at DESC, id DESC LIMIT 1), '') AS event,
 		COALESCE((SELECT id FROM deliveries WHERE environment = @env ORDER BY created_at DESC, id DESC LIMIT 1), '') AS delivery,
@@ -126,13 +128,15 @@ func (s *Store) Watermark(ctx context.Context, env busbar.Environment) (string, 
 		COALESCE((SELECT max(next_attempt_at) FROM deliveries WHERE status = 'pending'), 0) AS last,
 		COALESCE((SELECT generation FROM environments WHERE environment = @env), 0) AS generation,
 		COALESCE((SELECT max(created_at) FROM deliveries WHERE environment = @env AND status = 'failed'), 0) AS failed,
-		COALESCE((SELECT max(created_at) FROM deliveries WHERE environment = @env AND status = 'pending'), 0) AS last_pending`,
+		COALESCE((SELECT max(created_at) FROM deliveries WHERE environment = @env AND status = 'pending'), 0) AS last_pending,
+		(SELECT COALESCE(max(id), '') || '.' || count(*) || '.' || COALESCE(sum(total + done + failed), 0) || '.' || count(CASE WHEN status = 'paused' THEN 1 END)
+			FROM jobs WHERE environment = @env AND status IN ('running', 'paused')) AS jobs`,
 		map[string]any{"env": string(env)}).Scan(&w).Error
 	if err != nil {
 		return "", translate(fmt.Errorf("look for changes: %w", err))
 	}
 	var mark strings.Builder
-	fmt.Fprintf(&mark, "%s.%s.%d.%d.%d.%d.%d", w.Event, w.Delivery, w.First, w.Last, w.Generation, w.Failed, w.LastPending)
+	fmt.Fprintf(&mark, "%s.%s.%d.%d.%d.%d.%d.%s", w.Event, w.Delivery, w.First, w.Last, w.Generation, w.Failed, w.LastPending, w.Jobs)
 	for _, status := range []busbar.DeliveryStatus{
 		busbar.DeliveryPending, busbar.DeliveryParked, busbar.DeliveryFailed, busbar.DeliveryCancelled,
 	} {

@@ -283,6 +283,25 @@ func TestDeliveriesAreCountedByHourAndStatus(t *testing.T) {
 		if before == accepted || accepted == delivered || mark() != delivered {
 			t.Errorf("watermarks %q, %q, %q do not tell the changes", before, accepted, delivered)
 		}
+		job := busbar.Job{
+			ID: busbar.NewJobID(), Environment: busbar.Sandbox, EndpointID: done.Deliveries[0].EndpointID, Kind: busbar.JobReplay,
+			Status: busbar.JobRunning, Since: start, Until: start.Add(time.Second), CreatedAt: start,
+		}
+		if err := once(t.Context(), s.Store, func(tx *store.Tx) error { return tx.CreateJob(&job) }); err != nil {
+			t.Fatal(err)
+		}
+		marks := []string{delivered, mark()}
+		for _, to := range []busbar.JobStatus{busbar.JobPaused, busbar.JobRunning, busbar.JobCancelled} {
+			if _, err := s.MoveJob(t.Context(), busbar.Sandbox, job.ID, to, ""); err != nil {
+				t.Fatal(err)
+			}
+			marks = append(marks, mark())
+		}
+		for i := 1; i < len(marks); i++ {
+			if marks[i] == marks[i-1] {
+				t.Errorf("watermark %q does not tell step %d of a job", marks[i], i)
+			}
+		}
 		s.clock.advance(time.Hour)
 		accept(t, s, func(a *store.Accepted) { a.Deliveries[0].Status = busbar.DeliveryParked })
 		until := s.clock.now().Add(time.Hour)

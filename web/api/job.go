@@ -22,13 +22,29 @@ type Job struct {
 	Reason      string                  `json:"reason,omitempty" doc:"Why it failed."`
 	CreatedAt   Time                    `json:"createdAt"`
 	CompletedAt Time                    `json:"completedAt,omitzero"`
+	Links       JobLinks                `json:"links"`
 }
 
-func viewJob(j *busbar.Job) Job {
+// JobLinks lead to where a job can be looked at.
+type JobLinks struct {
+	Self     string  `json:"self"`
+	Workflow *string `json:"workflow" doc:"In the Temporal UI; null when there is none or its retention is over."`
+}
+
+func (a *API) jobLinks(j *busbar.Job) JobLinks {
+	l := JobLinks{Self: a.PublicURL + "/v1/jobs/" + string(j.ID)}
+	over := a.WorkflowRetention > 0 && !j.CompletedAt.IsZero() && a.Now().Sub(j.CompletedAt) > a.WorkflowRetention
+	if url := a.WorkflowURL(j.WorkflowID(), ""); url != "" && !over {
+		l.Workflow = &url
+	}
+	return l
+}
+
+func (a *API) viewJob(j *busbar.Job) Job {
 	v := Job{
 		ID: j.ID, Kind: j.Kind, EndpointID: j.EndpointID, Status: j.Status, Since: Time(j.Since), Until: Time(j.Until),
 		Statuses: j.Statuses, Total: j.Total, Done: j.Done, Failed: j.Failed, Reason: j.Reason,
-		CreatedAt: Time(j.CreatedAt), CompletedAt: Time(j.CompletedAt),
+		CreatedAt: Time(j.CreatedAt), CompletedAt: Time(j.CompletedAt), Links: a.jobLinks(j),
 	}
 	if v.Statuses == nil {
 		v.Statuses = []busbar.DeliveryStatus{}
@@ -45,7 +61,7 @@ func (a *API) listJobs(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewJob), nil
+	return listOf(page, a.viewJob), nil
 }
 
 func (a *API) getJob(ctx context.Context, r *Request) (*Reply, error) {
@@ -57,7 +73,7 @@ func (a *API) getJob(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reply{http.StatusOK, viewJob(&j)}, nil
+	return &Reply{http.StatusOK, a.viewJob(&j)}, nil
 }
 
 func (a *API) pauseJob(ctx context.Context, r *Request) (*Reply, error) {
@@ -85,7 +101,7 @@ func (a *API) moveJob(ctx context.Context, r *Request, to busbar.JobStatus) (*Re
 		return nil, err
 	}
 	a.wakeJob(ctx, j)
-	return &Reply{http.StatusOK, viewJob(&j)}, nil
+	return &Reply{http.StatusOK, a.viewJob(&j)}, nil
 }
 
 // wakeJob hurries a job. Its row is the truth: should Temporal be away, the job follows within a minute.

@@ -33,7 +33,7 @@ func endpointRoutes() []Route {
 }
 
 func endpointFields() []string {
-	return []string{"url", "description", "eventTypes", "headers", "payloadFormat", "maxInFlight", "timeout", "signing"}
+	return []string{"url", "description", "eventTypes", "headers", "payloadFormat", "filter", "rateLimit", "maxInFlight", "timeout", "signing"}
 }
 
 func listEndpoints(q *request) error {
@@ -94,10 +94,21 @@ func endpointBody(form view.Form, was *api.Endpoint) (map[string]any, error) {
 		}
 		body["maxInFlight"] = n
 	}
-	if text := strings.TrimSpace(form.Get("timeout")); text != "" {
-		body["timeout"] = text
+	if text := strings.TrimSpace(form.Get("rateLimit")); text != "" {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			fields = append(fields, busbar.FieldError{Path: "rateLimit", Code: "format", Message: "must be a number"})
+		}
+		body["rateLimit"] = n
 	} else if was != nil {
-		body["timeout"] = nil
+		body["rateLimit"] = nil
+	}
+	for _, name := range []string{"timeout", "filter"} {
+		if text := strings.TrimSpace(form.Get(name)); text != "" {
+			body[name] = text
+		} else if was != nil {
+			body[name] = nil
+		}
 	}
 	headers, err := headersOf(form.Get("headers"), was)
 	if err != nil {
@@ -170,8 +181,16 @@ func (q *request) showEndpoint(status int, e api.Endpoint, test *view.TestSend) 
 		return err
 	}
 	list, err := ask[api.List[api.Delivery]](q, http.MethodGet, "/v1/deliveries", args{query: url.Values{
-		"endpointId": {string(e.ID)}, "limit": {"20"},
+		"endpointId": {string(e.ID)}, "limit": {"10"},
 	}})
+	if err != nil {
+		return err
+	}
+	jobs, err := ask[api.List[api.Job]](q, http.MethodGet, "/v1/jobs", args{query: url.Values{"endpointId": {string(e.ID)}, "limit": {"5"}}})
+	if err != nil {
+		return err
+	}
+	stats, err := ask[api.Stats](q, http.MethodGet, "/v1/endpoints/{id}/stats", args{params: byID(string(e.ID))})
 	if err != nil {
 		return err
 	}
@@ -185,7 +204,8 @@ func (q *request) showEndpoint(status int, e api.Endpoint, test *view.TestSend) 
 	}
 	form := q.form()
 	return q.render(status, view.Endpoint(f, view.EndpointPage{
-		Now: q.now(), Endpoint: e, Hours: day.Of(e.ID), Deliveries: list.Items, Types: types, Form: form, Test: test,
+		Now: q.now(), Endpoint: e, Hours: day.Of(e.ID), Deliveries: list.Items, Jobs: jobs.Items, Stats: stats.Counts, Types: types,
+		Form: form, Test: test,
 	}))
 }
 
@@ -204,6 +224,12 @@ func editEndpoint(q *request) error {
 		"url": {e.URL}, "description": {e.Description}, "eventTypes": {strings.Join(e.EventTypes, "\n")},
 		"headers": {strings.Join(headers, "\n")}, "payloadFormat": {string(e.PayloadFormat)}, "signing": {string(e.Signing)},
 		"maxInFlight": {strconv.Itoa(e.MaxInFlight)}, "timeout": {e.Timeout},
+	}
+	if e.Filter != nil {
+		form.Values.Set("filter", *e.Filter)
+	}
+	if e.RateLimit != nil {
+		form.Values.Set("rateLimit", strconv.FormatFloat(*e.RateLimit, 'f', -1, 64))
 	}
 	return q.endpointForm(http.StatusOK, &e, form)
 }

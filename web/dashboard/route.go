@@ -20,7 +20,7 @@ type Route struct {
 // Routes lists every route of the dashboard. Paths with {env} are about one environment.
 func (d *Dashboard) Routes() []Route {
 	routes := slices.Concat(
-		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), eventTypeRoutes(),
+		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), jobRoutes(), eventTypeRoutes(),
 		siteRoutes(), deviceRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
 	)
 	if d.cfg.Gallery {

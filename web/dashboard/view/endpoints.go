@@ -21,8 +21,11 @@ type EndpointPage struct {
 	Endpoint   api.Endpoint
 	Hours      []Counts
 	Deliveries []api.Delivery
-	Types      []string
-	Form       Form
+	Jobs       []api.Job
+	// Stats are of the last 24 hours.
+	Stats api.Counts
+	Types []string
+	Form  Form
 	// Test is the attempt of a test send that was just made.
 	Test *TestSend
 }
@@ -58,6 +61,14 @@ func wants(e *api.Endpoint) string {
 	default:
 		return strings.Join(e.EventTypes, ", ")
 	}
+}
+
+// took is a duration that half, or nearly all, attempts kept within; an en dash when there were none.
+func took(ms *float64) string {
+	if ms == nil {
+		return "–"
+	}
+	return Milliseconds(*ms)
 }
 
 func endpointPath(f Frame, id busbar.EndpointID, more string) string {

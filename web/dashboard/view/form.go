@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"busbar"
+	"busbar/rules"
 )
 
 // Form is what a person filled in, and what is wrong with it.
@@ -52,9 +53,51 @@ func Refuse(f *Form, err *busbar.Error, fields ...string) {
 			f.Errors[name] = text
 		}
 	}
+	if diagnosed(f, err, known) {
+		return
+	}
 	if len(err.Fields) == 0 {
 		f.Errors[""] = Sentence(err.Message)
 	}
+}
+
+// mostDiagnostics is how many are shown beside one field.
+const mostDiagnostics = 3
+
+// diagnosed keeps what is wrong with expressions, with the words that each diagnostic is about; false when there is none.
+func diagnosed(f *Form, err *busbar.Error, known map[string]bool) bool {
+	list, ok := err.Details["diagnostics"].([]rules.Diagnostic)
+	if !ok || len(list) == 0 {
+		return false
+	}
+	texts := make(map[string][]string)
+	for i := range list {
+		d := &list[i]
+		text := Sentence(d.Message)
+		if words := excerpt(f.Get(d.Field), d.From, d.To); words != "" {
+			text = "At “" + words + "”: " + d.Message
+		}
+		name := d.Field
+		if !known[name] {
+			name, text = "", d.Field+": "+d.Message
+		}
+		if len(texts[name]) < mostDiagnostics {
+			texts[name] = append(texts[name], text)
+		}
+	}
+	for name, t := range texts {
+		f.Errors[name] = strings.Join(t, "\n")
+	}
+	return true
+}
+
+// excerpt is a part of a text, by its characters. The API was given the text without the white space around it.
+func excerpt(text string, from, to int) string {
+	r := []rune(strings.TrimSpace(text))
+	if from < 0 || to > len(r) || from >= to {
+		return ""
+	}
+	return Short(string(r[from:to]), 40)
 }
 
 // Sentence begins with a capital letter.
