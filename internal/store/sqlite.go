@@ -12,10 +12,15 @@ import (
 	"gorm.io/gorm"
 	moderncsqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"busbar/internal/statements"
 )
 
 // readers is how many connections answer queries beside the writers.
 const readers = 4
+
+// keptStatements is how many statements a connection keeps: the hot path has some dozen, in a few sizes each.
+const keptStatements = 200
 
 // openSQLite opens three pools on one file: readers, a writer whose commits reach the disk, and a writer whose
 // commits reach the operating system. WAL lets the readers go on while one of the writers writes.
@@ -57,10 +62,17 @@ func (s *Store) openPool(ctx context.Context, path string, conns int, pragma str
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-4000)", pragma,
 	}}
-	pool, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: q.Encode()}).String())
+	// The driver has no constructor for what it registers.
+	registered, err := sql.Open("sqlite", path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	d := registered.Driver()
+	if err := registered.Close(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	name := (&url.URL{Scheme: "file", Opaque: path, RawQuery: q.Encode()}).String()
+	pool := sql.OpenDB(statements.NewConnector(d, name, keptStatements))
 	s.pools = append(s.pools, pool)
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)

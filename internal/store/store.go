@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -109,34 +111,48 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Embedded() bool { return s.dialect == migrations.SQLite }
 
 func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
-	db, err := gorm.Open(postgres.Open(cfg.URL), settings())
-	if err != nil {
-		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	var err error
+	if s.durable, err = s.openConnections(ctx, cfg.URL, 12, true); err != nil {
+		return err
 	}
-	pool, err := db.DB()
+	s.read = s.durable
+	s.relaxed, err = s.openConnections(ctx, cfg.URL, 6, false)
+	return err
+}
+
+// openConnections opens a pool. What its transactions commit reaches the disk before they return, or, not synchronous,
+// within a moment: then a crash of the database may lose the last of them, in their order and never a part of one.
+// PostgreSQL's default allows 100 connections in all, which is enough for five copies of the program.
+func (s *Store) openConnections(ctx context.Context, url string, most int, synchronous bool) (*gorm.DB, error) {
+	settled, err := pgx.ParseConfig(url)
 	if err != nil {
-		return fmt.Errorf("connect to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	// Two pages of connections serve a copy of the program; PostgreSQL's default allows 100 in all.
-	pool.SetMaxOpenConns(16)
-	pool.SetMaxIdleConns(8)
+	if !synchronous {
+		settled.RuntimeParams["synchronous_commit"] = "off"
+	}
+	pool := stdlib.OpenDB(*settled)
+	pool.SetMaxOpenConns(most)
+	pool.SetMaxIdleConns(most / 2)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	s.pools = append(s.pools, pool)
 	if err := pool.PingContext(ctx); err != nil {
-		return fmt.Errorf("connect to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	s.read, s.durable, s.relaxed = db, db, db
-	return nil
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), settings())
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	return db, nil
 }
 
-// settings are gorm's, the same for both databases: statements prepared once, errors translated, no transaction of
-// its own around single statements, no logging (errors are returned).
+// settings are gorm's, the same for both databases: errors translated, no transaction of its own around single statements,
+// no logging (errors are returned). Statements are kept by the connections: gorm prepares those of transactions anew each
+// time.
 func settings() *gorm.Config {
 	return &gorm.Config{
 		TranslateError:         true,
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
-		PrepareStmtMaxSize:     500,
 		Logger:                 logger.Discard,
 	}
 }
