@@ -131,9 +131,12 @@ func (a *Action) Place(id ActionID, slot Slot, now time.Time) Action {
 }
 
 // expiresFrom sets until when it may be tried: for so long after its start, or after its turn when that comes later, and
-// never beyond the end of its window.
+// never beyond the end of its window. What a rule decided is news for so long after the decision, whenever its turn comes.
 func (a *Action) expiresFrom(turn time.Time) {
 	from := turn
+	if a.RuleID != "" {
+		from = a.CreatedAt
+	}
 	if a.Start.After(from) {
 		from = a.Start
 	}

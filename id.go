@@ -75,12 +75,17 @@ func newID(prefix string) string {
 
 // DerivedEventID is the id of an event that is determined by what caused it, so that making it twice makes it once:
 // `evt_b` and 32 hexadecimal digits of the SHA-256 of the parts. Producers cannot use such ids.
-func DerivedEventID(parts ...string) EventID {
+func DerivedEventID(parts ...string) EventID { return EventID("evt_b" + derived(parts)) }
+
+// DerivedActionID is the id of an action that is determined by what caused it.
+func DerivedActionID(parts ...string) ActionID { return ActionID("act_" + derived(parts)) }
+
+func derived(parts []string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
-	return EventID("evt_b" + hex.EncodeToString(h.Sum(nil)[:16]))
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 var (

@@ -41,6 +41,7 @@ func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
 		a.run.Before = a.edge
 		a.run.Decision = a.event(late)
 		a.run.After = a.edge
+		a.explain()
 		runs[i] = a.run
 	}
 	return runs, nil
@@ -49,13 +50,12 @@ func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
 // concerns reports whether a rule is asked at an event.
 func (r *Standing) concerns(s *Snapshot, e *busbar.Event) bool {
 	rule := r.Rule
-	if rule.Mode == ModeDisabled || !slices.ContainsFunc(rule.On, func(p string) bool { return matches(p, e.Type) }) {
-		return false
+	var family busbar.Family
+	if d := s.device(e.DeviceID); d != nil {
+		family = d.Family
 	}
-	if rule.DeviceType != "" {
-		if d := s.device(e.DeviceID); d == nil || d.Family != rule.DeviceType {
-			return false
-		}
+	if !rule.Listens(e.Type, family) {
+		return false
 	}
 	if len(rule.SiteIDs) > 0 && !slices.Contains(rule.SiteIDs, string(e.SiteID)) {
 		return false
@@ -408,6 +408,13 @@ func (a *asking) end() {
 		a.edge.Hold = nil
 	}
 	a.spend()
+}
+
+// explain puts the parts of the condition on record.
+func (a *asking) explain() {
+	if a.snap.Explain {
+		a.run.Clauses = explain(a.rule.condition.clauses, a.in, a.steps)
+	}
 }
 
 // Clauses evaluates the parts of a rule's condition at an event, each on its own. It is for showing why a rule did not

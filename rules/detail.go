@@ -14,7 +14,7 @@ type Detail struct {
 	Firing *Firing `json:"firing,omitempty"`
 }
 
-// Detail is what is to be kept of the run, with the clauses of its condition.
-func (r *Run) Detail(clauses []Clause) Detail {
-	return Detail{clauses, r.Unknown, r.LeftOut, r.Error, r.Targets, r.Firing}
+// Detail is what is to be kept of the run.
+func (r *Run) Detail() Detail {
+	return Detail{r.Clauses, r.Unknown, r.LeftOut, r.Error, r.Targets, r.Firing}
 }

@@ -21,6 +21,7 @@ func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, n
 	}}
 	a.run.Decision = a.holdEnd(holdID)
 	a.run.After = a.edge
+	a.explain()
 	return a.run, nil
 }
 
@@ -77,6 +78,7 @@ func OpenWindow(s *Snapshot, rule *Standing, key string, device *busbar.Device, 
 	}}
 	a.run.Decision = a.opening()
 	a.run.After = a.edge
+	a.explain()
 	return a.run
 }
 

@@ -21,6 +21,8 @@ type Snapshot struct {
 	Before *busbar.Device
 	// Stopped: the emergency stop is on, for the environment or the site.
 	Stopped bool
+	// Explain has each run carry its clauses.
+	Explain bool
 	Rules   []*Standing
 	// Open are the open actions of the site's devices.
 	Open map[busbar.DeviceID]OpenAction
@@ -43,6 +45,8 @@ type OpenAction struct {
 	// RuleID is empty when a person made it.
 	RuleID   string
 	Priority int
+	// Queued: another one waits behind it.
+	Queued bool
 }
 
 // EdgeState is where a rule stands with one scope key.
@@ -136,6 +140,8 @@ type Run struct {
 	HoldID string `json:"holdId,omitempty"`
 	// Firing is what is to be done; nil unless it fired or was shadowed.
 	Firing *Firing `json:"firing,omitempty"`
+	// Clauses are the parts of the condition, each on its own; there when the snapshot asks for them.
+	Clauses []Clause `json:"clauses,omitempty"`
 	// Before and After are the edge; they are the same when nothing moved.
 	Before EdgeState `json:"-"`
 	After  EdgeState `json:"-"`

@@ -239,7 +239,7 @@ func (r *resolver) holder(s *compiledStep, d *busbar.Device) (strategy busbar.Co
 	case !busy:
 		return s.push.OnConflict, ""
 	case open.RuleID != "" && open.RuleID == r.rule.ID:
-		if s.push.OnConflict == "" {
+		if s.push.OnConflict == "" || s.push.OnConflict == busbar.QueueAfter && open.Queued {
 			return "", string(open.ActionID)
 		}
 		return s.push.OnConflict, ""

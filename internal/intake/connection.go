@@ -55,6 +55,7 @@ func (t *connectTask) decide(g *group, u *unit) error {
 }
 
 func (g *group) connect(d *busbar.Device, status busbar.Connection, at time.Time) {
+	g.note(d)
 	d.Connection, d.ConnectionAt = status, at
 	d.WasConnected = d.WasConnected || status == busbar.Connected
 	g.devices.add(d)

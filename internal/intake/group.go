@@ -23,7 +23,9 @@ func (in *Intake) commit(ctx context.Context, units []*unit) error {
 	}
 	err := in.cfg.Store.Decide(ctx, environments(units), func(tx *store.DecisionTx) error {
 		takeBack()
-		g := group{in: in, tx: tx, now: in.cfg.Now()}
+		g := group{
+			in: in, tx: tx, now: in.cfg.Now(), made: make(map[store.EventRef]bool), fresh: make(map[store.EventRef]store.ContentHash),
+		}
 		defer func() { handed = g.handed }()
 		return g.decide(units)
 	})
@@ -46,13 +48,14 @@ type group struct {
 	devices  changed[*busbar.Device]
 	readings []store.Reading
 	accepted []store.Accepted
-	emitted  []emission
-}
 
-// emission is an event that follows from a task.
-type emission struct {
-	unit  *unit
-	event busbar.Event
+	// earlier is what devices were like before what is happening to them.
+	earlier map[*busbar.Device]busbar.Device
+	// emitted are events that follow and have yet to be taken in; made are derived ids that are taken, fresh are others.
+	emitted []happening
+	made    map[store.EventRef]bool
+	fresh   map[store.EventRef]store.ContentHash
+	automation
 }
 
 // changed are things to be written, each once, in the order in which they were first changed.
@@ -89,10 +92,11 @@ func (g *group) decide(units []*unit) error {
 			return err
 		}
 		if u.task == nil {
-			g.accept(u, offered)
-			continue
+			err = g.accept(u, offered)
+		} else {
+			err = g.refusal(u, u.task.decide(g, u))
 		}
-		if err := g.refusal(u, u.task.decide(g, u)); err != nil {
+		if err := errorOf(err, g.follow()); err != nil {
 			return err
 		}
 	}
@@ -106,7 +110,8 @@ func (g *group) decide(units []*unit) error {
 func (g *group) replays(units []*unit) ([]*unit, error) {
 	var fresh []*unit
 	for _, u := range units {
-		u.outcomes, u.started, u.emitted, u.launches, u.refused = make([]Outcome, len(u.candidates)), nil, nil, nil, nil
+		u.outcomes, u.refused = make([]Outcome, len(u.candidates)), nil
+		u.started, u.emitted, u.launches, u.begun = nil, nil, nil, nil
 		replayed, err := g.replay(u)
 		if err != nil {
 			return nil, err
@@ -154,15 +159,20 @@ func (g *group) keep(units []*unit) error {
 
 // refusal sorts the errors of tasks: those about the request are its own, all others are the transaction's.
 func (g *group) refusal(u *unit, err error) error {
-	var e *busbar.Error
-	if !errors.As(err, &e) || e.Code == busbar.CodeInternal || e.Code == busbar.CodeUnavailable {
+	if !aboutRequest(err) {
 		return err
 	}
-	u.refused = e
+	u.refused = asError(err)
 	if u.key == nil {
 		return nil
 	}
 	return g.tx.Release(*u.key)
+}
+
+// aboutRequest reports whether an error is for who asked, and not about the transaction.
+func aboutRequest(err error) bool {
+	e, ok := errors.AsType[*busbar.Error](err)
+	return ok && e.Code != busbar.CodeInternal && e.Code != busbar.CodeUnavailable
 }
 
 // offers are the events that requests offer, with which of their ids were used before.
@@ -242,7 +252,7 @@ func (g *group) device(env busbar.Environment, id busbar.DeviceID) (*busbar.Devi
 }
 
 // accept decides of each offered event whether it is new.
-func (g *group) accept(u *unit, o *offers) {
+func (g *group) accept(u *unit, o *offers) error {
 	for j, c := range u.candidates {
 		if c.Err != nil {
 			u.outcomes[j] = Outcome{Err: c.Err}
@@ -260,33 +270,40 @@ func (g *group) accept(u *unit, o *offers) {
 		default:
 			// From here on the id is taken for the units that follow.
 			o.taken[ref] = u.hashes[j]
-			if err := g.one(u, e); err != nil {
-				u.outcomes[j] = Outcome{Err: err}
+			if refused, err := g.one(u, e); err != nil {
+				return err
+			} else if refused != nil {
+				u.outcomes[j] = Outcome{Err: refused}
 				continue
 			}
 			u.outcomes[j] = Outcome{EventID: e.ID, Status: busbar.StatusAccepted, WorkflowID: e.WorkflowID()}
 		}
 	}
+	return nil
 }
 
-// one decides what follows from one offered event.
-func (g *group) one(u *unit, e *busbar.Event) *busbar.Error {
+// one decides what follows from one offered event, or refuses it.
+func (g *group) one(u *unit, e *busbar.Event) (refused *busbar.Error, err error) {
 	if u.only == "" {
-		if err := g.effect(u, e); err != nil {
-			return asError(err)
+		switch err := g.effect(u, e); {
+		case aboutRequest(err):
+			return asError(err), nil
+		case err != nil:
+			return nil, err
 		}
 		g.place(e)
 		g.take(u, store.Accepted{Event: *e, Deliveries: g.in.filters.route(e, u.subs.All, u.about)})
-		return nil
+		h := g.happened(u, *e)
+		return nil, errorOf(g.decideRules(&h), g.follow())
 	}
 	sub, ok := u.subs.Get(u.only)
 	if !ok {
-		return busbar.NotFound("endpoint", string(u.only))
+		return busbar.NotFound("endpoint", string(u.only)), nil
 	}
 	d := newDelivery(e, sub)
 	d.Single, d.Status = true, busbar.DeliveryPending
 	g.take(u, store.Accepted{Event: *e, Deliveries: []busbar.Delivery{d}})
-	return nil
+	return nil, nil
 }
 
 // place gives an event of a registered device its place in the history of its site.
@@ -309,18 +326,10 @@ func (g *group) raise(site *busbar.Site) int64 {
 	return site.Seq
 }
 
-// emit has an event follow from a task. One with a derived id that was made before is not made again, whatever it says.
-func (g *group) emit(u *unit, e busbar.Event) busbar.EventID {
-	e = settle(e, u.env, g.now)
-	g.place(&e)
-	g.emitted = append(g.emitted, emission{u, e})
-	return e.ID
-}
-
 // write writes all that the units have decided.
 func (g *group) write() error {
-	if err := g.acceptEmitted(); err != nil {
-		return err
+	if _, err := g.tx.UseEventIDs(g.fresh); err != nil {
+		return fmt.Errorf("take ids of events that follow: %w", err)
 	}
 	if err := g.tx.SaveSites(g.sites.list); err != nil {
 		return err
@@ -331,31 +340,10 @@ func (g *group) write() error {
 	if err := g.tx.AddReadings(g.readings); err != nil {
 		return err
 	}
-	return g.tx.Insert(g.accepted)
-}
-
-func (g *group) acceptEmitted() error {
-	ids := make(map[store.EventRef]store.ContentHash, len(g.emitted))
-	for _, m := range g.emitted {
-		ids[store.EventRef{Environment: m.event.Environment, ID: m.event.ID}] = store.ContentHash{}
+	if err := g.tx.Insert(g.accepted); err != nil {
+		return err
 	}
-	taken, err := g.tx.UseEventIDs(ids)
-	if err != nil {
-		return fmt.Errorf("take ids of events that follow: %w", err)
-	}
-	for i := range g.emitted {
-		m := &g.emitted[i]
-		ref := store.EventRef{Environment: m.event.Environment, ID: m.event.ID}
-		if _, made := taken[ref]; made {
-			continue
-		}
-		if taken != nil {
-			taken[ref] = store.ContentHash{}
-		}
-		g.take(m.unit, store.Accepted{Event: m.event, Deliveries: g.in.filters.route(&m.event, m.unit.subs.All, m.unit.about)})
-		m.unit.emitted = append(m.unit.emitted, m.event)
-	}
-	return nil
+	return g.writeRules()
 }
 
 // take has an event written and, once that is committed, started.

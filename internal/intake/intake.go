@@ -22,6 +22,8 @@ type Config struct {
 	Starter *Starter
 	// Launcher, if set, gets each action that was made or moved; without one they are left to the sweeps of others.
 	Launcher *Launcher
+	// Rules, if set, gets each run that fired and each hold that began; without one they are left to the sweeps of others.
+	Rules RuleLauncher
 	// Handoff, if set, is where first attempts in this very process find their deliveries. Set it only when no other
 	// process works on the same database.
 	Handoff *Handoff
@@ -36,6 +38,12 @@ type Config struct {
 	Observer Observer
 }
 
+// RuleLauncher starts the workflows of runs and holds.
+type RuleLauncher interface {
+	// Enqueue has it done soon. It never waits.
+	Enqueue(s store.RuleStart)
+}
+
 // Observer counts events.
 type Observer interface {
 	Event(env busbar.Environment, status busbar.IngestStatus)
@@ -48,6 +56,8 @@ type Intake struct {
 	cfg     Config
 	commits *batch.Batcher[*unit]
 	filters filters
+
+	rulebooks rulebooks
 }
 
 // Most units of a transaction, and most events: enough to make a sync to disk cheap for each, few enough to stay quick.
@@ -68,7 +78,7 @@ func New(cfg Config) (*Intake, error) {
 	if cfg.Store == nil || cfg.Starter == nil || cfg.Observer == nil || cfg.Quick == nil {
 		return nil, errors.New("new intake: a store, a starter, an observer and a judge of endpoints are needed")
 	}
-	in := &Intake{cfg: cfg}
+	in := &Intake{cfg: cfg, rulebooks: rulebooks{logger: cfg.Logger}}
 	in.commits = batch.New(batch.Config[*unit]{
 		Max: maxUnits, Lanes: cfg.Lanes, Run: in.commit, Apart: apart,
 		Alone: func(err error) bool { return busbar.CodeOf(err) != busbar.CodeUnavailable },
@@ -158,6 +168,11 @@ func (in *Intake) offer(ctx context.Context, u *unit) error {
 		in.start(ctx, &u.started[i], u.subs)
 	}
 	in.launch(u.launches)
+	if in.cfg.Rules != nil {
+		for _, s := range u.begun {
+			in.cfg.Rules.Enqueue(s)
+		}
+	}
 	return nil
 }
 

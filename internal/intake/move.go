@@ -48,6 +48,7 @@ func (g *group) move(u *unit, a *busbar.Action, s busbar.Step) (busbar.Action, e
 	if err := g.tx.SaveAction(&next); err != nil {
 		return next, err
 	}
+	g.forgetOpen(next.Environment, next.SiteID)
 	if next.Announcement() == "" {
 		return next, nil
 	}

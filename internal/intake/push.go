@@ -59,32 +59,14 @@ func (t *pushTask) decide(g *group, u *unit) error {
 	if err != nil {
 		return err
 	}
-	open, err := g.tx.OpenActions(store.DeviceRef{Environment: u.env, ID: d.ID})
+	a, err := g.occupy(u, d, site, &plan, t.id, t.request.OnConflict)
 	if err != nil {
-		return err
-	}
-	slot, err := takeSlot(open, t.request.OnConflict)
-	if err != nil {
-		return err
-	}
-	a := plan.Place(t.id, slot, g.now)
-	if current := open[busbar.SlotCurrent]; current != nil && slot == busbar.SlotCurrent {
-		if err := g.replace(u, current, &a); err != nil {
-			return err
-		}
-	}
-	if a, err = g.beginDue(&a, d); err != nil {
-		return err
-	}
-	if err := g.tx.InsertAction(&a); err != nil {
 		return err
 	}
 	if until := g.now.Add(a.HoldFor); a.HoldFor > 0 && until.After(d.HeldUntil) {
 		d.HeldUntil = until
 		g.devices.add(d)
 	}
-	g.raise(site)
-	u.launches = append(u.launches, newLaunch(&a, true, g.now))
 	t.action = a
 	return nil
 }

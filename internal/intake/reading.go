@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -61,7 +62,7 @@ func (t *readTask) decide(g *group, u *unit) error {
 			continue
 		}
 		outcome, err := g.read(u, r)
-		if err != nil {
+		if err := errorOf(err, g.follow()); err != nil {
 			return err
 		}
 		t.outcomes[i] = outcome
@@ -104,20 +105,27 @@ func (g *group) read(u *unit, r *Reading) (ReadingOutcome, error) {
 	return ReadingOutcome{Status: ReadingUpdated, EventID: g.emit(u, e)}, nil
 }
 
-// announceSync tells that a device fell silent or is back: an event of its own, whatever else has changed.
+// announceSync tells that a device fell silent or is back: an event of its own, whatever else has changed. Rules are asked at
+// it before anything else happens, and see the state that it tells.
 func (g *group) announceSync(u *unit, d *busbar.Device, state busbar.State, at time.Time) (ReadingOutcome, error) {
-	told := *d
-	told.Announced = state
-	e, err := updated(&told, []string{fieldSync}, state, at)
+	changed := d.Announced
+	d.Announced = state
+	defer func() { d.Announced = changed }()
+	e, err := updated(d, []string{fieldSync}, state, at)
 	if err != nil {
 		return ReadingOutcome{}, err
 	}
-	return ReadingOutcome{Status: ReadingUpdated, EventID: g.emit(u, e)}, nil
+	outcome := ReadingOutcome{Status: ReadingUpdated, EventID: g.emit(u, e)}
+	if err := g.follow(); err != nil {
+		return outcome, err
+	}
+	g.note(d)
+	return outcome, nil
 }
 
 // asError is for errors that are known to be about a request.
 func asError(err error) *busbar.Error {
-	e, ok := err.(*busbar.Error) //nolint:errorlint // CheckState gives it as it is
+	e, ok := errors.AsType[*busbar.Error](err)
 	if !ok {
 		return &busbar.Error{Code: busbar.CodeInternal, Message: "it could not be checked", Err: err}
 	}
@@ -146,6 +154,7 @@ func (g *group) merge(d *busbar.Device, state busbar.State, at time.Time) merged
 		g.readings = append(g.readings, reading)
 		return merged{late: true}
 	}
+	g.note(d)
 	spec := d.Family.Spec()
 	m := merged{previous: d.Announced, back: d.SyncLost}
 	news := differs(d.State, state)

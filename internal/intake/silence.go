@@ -45,6 +45,7 @@ func (t *silenceTask) decide(g *group, u *unit) error {
 		if due.IsZero() || due.After(g.now) {
 			continue
 		}
+		g.note(d)
 		d.CheckAt, d.SyncLost = time.Time{}, true
 		if _, err := g.announceSync(u, d, d.Announced, due); err != nil {
 			return err

@@ -27,7 +27,9 @@ type unit struct {
 	emitted []busbar.Event
 	// launches are the actions whose workflow is to start, or has to look at them again.
 	launches []Launch
-	subs     *store.Subscribers
+	// begun are the runs and holds whose workflow is to start.
+	begun []store.RuleStart
+	subs  *store.Subscribers
 	// refused is the error of the unit as a whole.
 	refused *busbar.Error
 }

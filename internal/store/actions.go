@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -103,6 +104,26 @@ func (t *DecisionTx) OpenActions(ref DeviceRef) (map[busbar.Slot]*busbar.Action,
 		open[a.Slot] = &a
 	}
 	return open, nil
+}
+
+// OpenActionsOf gives the open actions of devices.
+func (t *DecisionTx) OpenActionsOf(env busbar.Environment, ids []busbar.DeviceID) ([]busbar.Action, error) {
+	var list []busbar.Action
+	for part := range slices.Chunk(ids, insertBatch) {
+		var rows []actionRow
+		// actions_slot
+		if err := t.db.Where("environment = ? AND device_id IN ? AND slot <> ''", string(env), part).Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read open actions: %w", err)
+		}
+		for i := range rows {
+			a, err := rows[i].action()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, a)
+		}
+	}
+	return list, nil
 }
 
 // InsertAction stores a new action, and that its workflow has yet to start.

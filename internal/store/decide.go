@@ -18,6 +18,8 @@ import (
 type DecisionTx struct {
 	store *Store
 	db    *gorm.DB
+	// generations are those of environments that were asked for: they stay while saves are kept out.
+	generations map[busbar.Environment]int64
 }
 
 // Decide runs a deciding transaction for these environments.
@@ -28,13 +30,29 @@ func (s *Store) Decide(ctx context.Context, envs []busbar.Environment, decide fu
 				return err
 			}
 		}
-		return decide(&DecisionTx{store: s, db: db})
+		return decide(&DecisionTx{store: s, db: db, generations: make(map[busbar.Environment]int64, 1)})
 	})
 }
 
 // Subscribers are the endpoints of an environment, as this decision must see them.
 func (t *DecisionTx) Subscribers(env busbar.Environment) (*Subscribers, error) {
-	return t.store.subscribers(t.db, env)
+	generation, err := t.generation(env)
+	if err != nil {
+		return nil, err
+	}
+	return t.store.subscribers(t.db, env, generation)
+}
+
+// generation is the number of the last save in an environment.
+func (t *DecisionTx) generation(env busbar.Environment) (int64, error) {
+	if have, ok := t.generations[env]; ok {
+		return have, nil
+	}
+	generation, err := generationOf(t.db, env)
+	if err == nil {
+		t.generations[env] = generation
+	}
+	return generation, err
 }
 
 // Reserve inserts an idempotency key, or finds the answer that it already has.

@@ -234,6 +234,7 @@ type RuleStart struct {
 	ID     string
 	RuleID busbar.RuleID
 	Key    string
+	Shadow bool
 	// Due is when a hold is due; zero for a run.
 	Due time.Time
 }
@@ -254,6 +255,7 @@ type ruleStartRow struct {
 	ID          string `gorm:"column:id;primaryKey"`
 	RuleID      string `gorm:"column:rule_id"`
 	Key         string `gorm:"column:key"`
+	Shadow      bool   `gorm:"column:shadow"`
 	Due         int64  `gorm:"column:due"`
 	CreatedAt   int64  `gorm:"column:created_at"`
 	ClaimUntil  int64  `gorm:"column:claim_until"`
@@ -273,9 +275,61 @@ func (t *DecisionTx) InsertRuleStarts(starts []RuleStart) error {
 	for i := range starts {
 		s := &starts[i]
 		rows[i] = ruleStartRow{
-			string(s.Environment), string(s.Kind), s.ID, string(s.RuleID), s.Key, micros(s.Due), micros(now), micros(now.Add(StartClaim)),
+			string(s.Environment), string(s.Kind), s.ID, string(s.RuleID), s.Key, s.Shadow, micros(s.Due), micros(now), micros(now.Add(StartClaim)),
 		}
 	}
 	err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, insertBatch).Error
 	return wrap(err, "note starts of rules")
+}
+
+// StrikeKind is what a rule may be paused for.
+type StrikeKind string
+
+// The kinds.
+const (
+	// StrikeCut: a firing of it was cut, because it followed from too many others.
+	StrikeCut StrikeKind = "cut"
+	// StrikeLimit: it ran into a limit of evaluation.
+	StrikeLimit StrikeKind = "limit"
+)
+
+// Strike notes that a rule gave cause to be paused, and counts how often it did within a time.
+func (t *DecisionTx) Strike(env busbar.Environment, id busbar.RuleID, kind StrikeKind, at time.Time, within time.Duration) (int, error) {
+	var row ruleRow
+	err := t.store.forUpdate(t.db).Where("environment = ? AND id = ?", string(env), string(id)).Take(&row).Error
+	if err != nil {
+		return 0, notFound(err, "rule", string(id))
+	}
+	strikes := make(map[StrikeKind][]int64)
+	if row.Strikes != "" {
+		if err := json.Unmarshal([]byte(row.Strikes), &strikes); err != nil {
+			return 0, fmt.Errorf("read strikes of rule %s: %w", id, err)
+		}
+	}
+	after := micros(at.Add(-within))
+	recent := slices.DeleteFunc(strikes[kind], func(us int64) bool { return us < after })
+	strikes[kind] = append(recent, micros(at))
+	text, err := marshalText(strikes)
+	if err != nil {
+		return 0, err
+	}
+	err = t.db.Exec("UPDATE rules SET strikes = ? WHERE environment = ? AND id = ?", text, string(env), string(id)).Error
+	return len(strikes[kind]), wrap(err, "note strike of rule")
+}
+
+// PauseRule has a rule decide nothing until somebody sets its mode. Decisions that are under way elsewhere may still let it fire.
+func (t *DecisionTx) PauseRule(env busbar.Environment, id busbar.RuleID, reason string, at time.Time) error {
+	for _, q := range []struct {
+		statement string
+		args      []any
+	}{
+		{"UPDATE rules SET paused_at = ?, pause_reason = ?, strikes = '' WHERE environment = ? AND id = ?", []any{micros(at), reason, string(env), string(id)}},
+		// Without keeping decisions out, as saves do: two that pause would wait for each other.
+		{"UPDATE environments SET generation = generation + 1 WHERE environment = ?", []any{string(env)}},
+	} {
+		if err := t.db.Exec(q.statement, q.args...).Error; err != nil {
+			return fmt.Errorf("pause rule %s: %w", id, err)
+		}
+	}
+	return nil
 }

@@ -68,16 +68,18 @@ func (d *directory) put(env busbar.Environment, s *Subscribers) {
 
 // Subscribers gives the endpoints of an environment as they are now.
 func (s *Store) Subscribers(ctx context.Context, env busbar.Environment) (*Subscribers, error) {
-	subs, err := s.subscribers(s.read.WithContext(ctx), env)
+	db := s.read.WithContext(ctx)
+	// One small row when the cache is good.
+	generation, err := generationOf(db, env)
+	if err != nil {
+		return nil, translate(err)
+	}
+	subs, err := s.subscribers(db, env, generation)
 	return subs, translate(err)
 }
 
-// subscribers reads one small row when the cache is good.
-func (s *Store) subscribers(db *gorm.DB, env busbar.Environment) (*Subscribers, error) {
-	generation, err := generationOf(db, env)
-	if err != nil {
-		return nil, err
-	}
+// subscribers are the endpoints as they are at a generation.
+func (s *Store) subscribers(db *gorm.DB, env busbar.Environment, generation int64) (*Subscribers, error) {
 	if have := s.directory.get(env); have != nil && have.Generation == generation {
 		return have, nil
 	}

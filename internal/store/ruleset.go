@@ -54,26 +54,33 @@ func (c *ruleSets) put(env busbar.Environment, s *RuleSet) {
 
 // RuleSet gives the rules of an environment as they are now.
 func (s *Store) RuleSet(ctx context.Context, env busbar.Environment) (*RuleSet, error) {
-	set, err := s.ruleSet(s.read.WithContext(ctx), env)
+	db := s.read.WithContext(ctx)
+	// One small row when the cache is good.
+	generation, err := generationOf(db, env)
+	if err != nil {
+		return nil, translate(err)
+	}
+	set, err := s.ruleSet(db, env, generation)
 	return set, translate(err)
 }
 
 // RuleSet gives the rules of an environment, as this decision must see them.
 func (t *DecisionTx) RuleSet(env busbar.Environment) (*RuleSet, error) {
-	return t.store.ruleSet(t.db, env)
-}
-
-// ruleSet reads one small row when the cache is good.
-func (s *Store) ruleSet(db *gorm.DB, env busbar.Environment) (*RuleSet, error) {
-	generation, err := generationOf(db, env)
+	generation, err := t.generation(env)
 	if err != nil {
 		return nil, err
 	}
+	return t.store.ruleSet(t.db, env, generation)
+}
+
+// ruleSet are the rules as they are at a generation.
+func (s *Store) ruleSet(db *gorm.DB, env busbar.Environment, generation int64) (*RuleSet, error) {
 	if have := s.rules.get(env); have != nil && have.Generation == generation {
 		return have, nil
 	}
 	// Rows that are newer than the generation do no harm: the next use sees the newer generation and reads again.
 	set := &RuleSet{Generation: generation, Stops: map[busbar.SiteID]busbar.AutomationStop{}}
+	var err error
 	if set.Rules, err = rulesInForce(db, env); err != nil {
 		return nil, err
 	}

@@ -108,6 +108,7 @@ CREATE TABLE rule_starts (
     id          TEXT   NOT NULL,
     rule_id     TEXT   NOT NULL,
     key         TEXT   NOT NULL,
+    shadow      BOOLEAN NOT NULL,
     due         BIGINT NOT NULL DEFAULT 0,
     created_at  BIGINT NOT NULL,
     -- Nobody else tries to start it before this.
