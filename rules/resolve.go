@@ -118,6 +118,6 @@ func (s *Snapshot) since(e *busbar.Event, key string, now time.Time) (*Input, er
 
 // KeyDevice is the device that a scope key is about; ok is false when it is about a site or the rule.
 func KeyDevice(key string) (id busbar.DeviceID, ok bool) {
-	text, ok := strings.CutPrefix(key, "device:")
+	text, ok := strings.CutPrefix(key, devicePrefix)
 	return busbar.DeviceID(text), ok
 }

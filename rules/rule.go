@@ -220,10 +220,19 @@ func (r *Rule) ScopeOf(e *busbar.Event) Scope {
 func (r *Rule) Key(e *busbar.Event) (key string, ok bool) {
 	switch r.ScopeOf(e) {
 	case ScopeDevice:
-		return "device:" + string(e.DeviceID), e.DeviceID != ""
+		return DeviceKey(e.DeviceID), e.DeviceID != ""
 	case ScopeSite:
-		return "site:" + string(e.SiteID), e.SiteID != ""
+		return SiteKey(e.SiteID), e.SiteID != ""
 	case ScopeRule:
 	}
 	return "rule", true
 }
+
+// devicePrefix begins the scope keys of devices.
+const devicePrefix = "device:"
+
+// DeviceKey is the scope key of a device.
+func DeviceKey(id busbar.DeviceID) string { return devicePrefix + string(id) }
+
+// SiteKey is the scope key of a site.
+func SiteKey(id busbar.SiteID) string { return "site:" + string(id) }

@@ -36,7 +36,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, open func() *store.Store
 }
 
 // home has one battery.
-func home(t *testing.T, s *store.Store, devices ...busbar.Device) {
+func home(t testing.TB, s *store.Store, devices ...busbar.Device) {
 	t.Helper()
 	_, err := s.Once(t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
 		err := tx.CreateSite(&busbar.Site{ID: "site_home", Environment: busbar.Sandbox, Name: "Home", Timezone: "Europe/Berlin"})

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -79,17 +80,36 @@ func (t *DecisionTx) LockRules(env busbar.Environment, ids []busbar.RuleID) erro
 func (t *DecisionTx) RuleKeys(env busbar.Environment, keys []string) ([]RuleKey, error) {
 	var list []RuleKey
 	for part := range slices.Chunk(keys, insertBatch) {
-		var rows []ruleKeyRow
-		// The primary key of rule_keys.
-		if err := t.db.Where("environment = ? AND key IN ?", string(env), part).Find(&rows).Error; err != nil {
+		found, err := t.ruleKeys(env, part)
+		if err != nil {
 			return nil, fmt.Errorf("read edges of rules: %w", err)
 		}
-		for i := range rows {
-			r := &rows[i]
-			list = append(list, RuleKey{RuleKeyRef{env, r.Key, busbar.RuleID(r.RuleID), r.Shadow}, r.edge()})
-		}
+		list = append(list, found...)
 	}
 	return list, nil
+}
+
+// ruleKeys reads a thousand rows in a third of the time that it takes to have them mapped.
+func (t *DecisionTx) ruleKeys(env busbar.Environment, keys []string) (list []RuleKey, err error) {
+	// The primary key of rule_keys.
+	rows, err := t.db.Raw(`SELECT key, rule_id, shadow, version, spent, number, fired_at, hold_id, hold_version, hold_event_id, hold_since,
+		hold_due, hold_unknown_since FROM rule_keys WHERE environment = ? AND key IN ?`, string(env), keys).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var r ruleKeyRow
+	into := []any{
+		&r.Key, &r.RuleID, &r.Shadow, &r.Version, &r.Spent, &r.Number, &r.FiredAt, &r.HoldID, &r.HoldVersion, &r.HoldEventID,
+		&r.HoldSince, &r.HoldDue, &r.HoldUnknownSince,
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		list = append(list, RuleKey{RuleKeyRef{env, r.Key, busbar.RuleID(r.RuleID), r.Shadow}, r.edge()})
+	}
+	return list, rows.Err()
 }
 
 // RuleKeyOf gives where one rule stands with one key.
@@ -177,53 +197,6 @@ func endHoldRuns(db *gorm.DB, env busbar.Environment, holdID string, decision ru
 func (t *DecisionTx) NoteFiring(env busbar.Environment, id busbar.RuleID, at time.Time) error {
 	err := t.db.Exec("UPDATE rules SET fired_at = ? WHERE environment = ? AND id = ? AND fired_at < ?", micros(at), string(env), string(id), micros(at)).Error
 	return wrap(err, "note firing")
-}
-
-// PackedRun is a run that moved nothing, in the pack of its event.
-type PackedRun struct {
-	ID      busbar.RunID    `json:"i"`
-	RuleID  busbar.RuleID   `json:"r"`
-	Version int             `json:"v"`
-	Shadow  bool            `json:"s,omitempty"`
-	Key     string          `json:"k"`
-	Is      rules.Decision  `json:"d"`
-	HoldID  string          `json:"h,omitempty"`
-	Detail  json.RawMessage `json:"x"`
-}
-
-// RunPack are the runs of one event that moved nothing.
-type RunPack struct {
-	Event *busbar.Event
-	Runs  []PackedRun
-}
-
-// runPackRow is a row of run_packs.
-type runPackRow struct {
-	Environment string `gorm:"column:environment;primaryKey"`
-	EventID     string `gorm:"column:event_id;primaryKey"`
-	DecidedAt   int64  `gorm:"column:decided_at"`
-	Unlisted    bool   `gorm:"column:unlisted"`
-	Body        string `gorm:"column:body"`
-}
-
-// TableName names the table for gorm.
-func (runPackRow) TableName() string { return "run_packs" }
-
-// InsertRunPacks stores them; ListRuns lists them among the runs of their rules.
-func (t *DecisionTx) InsertRunPacks(packs []RunPack) error {
-	if len(packs) == 0 {
-		return nil
-	}
-	rows := make([]runPackRow, len(packs))
-	for i := range packs {
-		body, err := json.Marshal(packs[i].Runs)
-		if err != nil {
-			return fmt.Errorf("write runs of event %s: %w", packs[i].Event.ID, err)
-		}
-		e := packs[i].Event
-		rows[i] = runPackRow{string(e.Environment), string(e.ID), micros(e.ReceivedAt), true, string(body)}
-	}
-	return wrap(t.db.CreateInBatches(&rows, insertBatch).Error, "insert runs that moved nothing")
 }
 
 // RuleStart is a workflow of a rule that has yet to be started.

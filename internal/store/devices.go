@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"busbar"
+	"busbar/rules"
 )
 
 // DeviceFilter narrows a list of devices; what is empty does not.
@@ -268,7 +269,7 @@ func noOpenAction(db *gorm.DB, env busbar.Environment, id busbar.DeviceID) error
 	return e
 }
 
-// DeleteDevice removes a device that has no open action; its history follows in small steps.
+// DeleteDevice removes a device that has no open action, and where rules stand with it; its history follows in small steps.
 func (s *Store) DeleteDevice(ctx context.Context, env busbar.Environment, id busbar.DeviceID) error {
 	err := s.saveDevices(ctx, env, func(db *gorm.DB) error {
 		d, _, err := s.takeDevice(db, env, id)
@@ -281,6 +282,9 @@ func (s *Store) DeleteDevice(ctx context.Context, env busbar.Environment, id bus
 		// States and faults go with it.
 		if err := db.Where("environment = ? AND id = ?", string(env), string(id)).Delete(&deviceRow{}).Error; err != nil {
 			return fmt.Errorf("delete device: %w", err)
+		}
+		if err := s.forgetKey(db, env, rules.DeviceKey(id)); err != nil {
+			return err
 		}
 		return raiseSeq(db, env, d.SiteID)
 	})

@@ -54,33 +54,26 @@ func (c *ruleSets) put(env busbar.Environment, s *RuleSet) {
 
 // RuleSet gives the rules of an environment as they are now.
 func (s *Store) RuleSet(ctx context.Context, env busbar.Environment) (*RuleSet, error) {
-	db := s.read.WithContext(ctx)
-	// One small row when the cache is good.
-	generation, err := generationOf(db, env)
-	if err != nil {
-		return nil, translate(err)
-	}
-	set, err := s.ruleSet(db, env, generation)
+	set, err := s.ruleSet(s.read.WithContext(ctx), env)
 	return set, translate(err)
 }
 
 // RuleSet gives the rules of an environment, as this decision must see them.
 func (t *DecisionTx) RuleSet(env busbar.Environment) (*RuleSet, error) {
-	generation, err := t.generation(env)
+	return t.store.ruleSet(t.db, env)
+}
+
+// ruleSet reads one small row when the cache is good.
+func (s *Store) ruleSet(db *gorm.DB, env busbar.Environment) (*RuleSet, error) {
+	generation, err := generationOf(db, env)
 	if err != nil {
 		return nil, err
 	}
-	return t.store.ruleSet(t.db, env, generation)
-}
-
-// ruleSet are the rules as they are at a generation.
-func (s *Store) ruleSet(db *gorm.DB, env busbar.Environment, generation int64) (*RuleSet, error) {
 	if have := s.rules.get(env); have != nil && have.Generation == generation {
 		return have, nil
 	}
 	// Rows that are newer than the generation do no harm: the next use sees the newer generation and reads again.
 	set := &RuleSet{Generation: generation, Stops: map[busbar.SiteID]busbar.AutomationStop{}}
-	var err error
 	if set.Rules, err = rulesInForce(db, env); err != nil {
 		return nil, err
 	}
@@ -99,12 +92,7 @@ func (s *Store) ruleSet(db *gorm.DB, env busbar.Environment, generation int64) (
 
 // rulesInForce reads the rules that are not disabled, by id.
 func rulesInForce(db *gorm.DB, env busbar.Environment) ([]busbar.Rule, error) {
-	type row struct {
-		ruleRow `gorm:"embedded"`
-		Text    string `gorm:"column:text"`
-		Source  string `gorm:"column:source"`
-	}
-	var rows []row
+	var rows []ruleTextRow
 	// The primary keys of rules and rule_versions.
 	err := db.Raw(`SELECT r.*, v.text, v.source FROM rules r
 		JOIN rule_versions v ON v.environment = r.environment AND v.rule_id = r.id AND v.number = r.version
@@ -114,10 +102,9 @@ func rulesInForce(db *gorm.DB, env busbar.Environment) ([]busbar.Rule, error) {
 	}
 	list := make([]busbar.Rule, len(rows))
 	for i := range rows {
-		if list[i], err = rows[i].rule(); err != nil {
+		if list[i], err = rows[i].full(); err != nil {
 			return nil, err
 		}
-		list[i].Text, list[i].Source = []byte(rows[i].Text), rows[i].Source
 	}
 	return list, nil
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
 	"busbar"
+	"busbar/rules"
 )
 
 // Sites gives the sites of an environment, newest first.
@@ -77,9 +79,10 @@ func (s *Store) UpdateSite(ctx context.Context, env busbar.Environment, id busba
 	return site, err
 }
 
-// DeleteSite removes a site; one that has devices is a CONFLICT.
+// DeleteSite removes a site, and where rules stand with it; one that has devices is a CONFLICT.
 func (s *Store) DeleteSite(ctx context.Context, env busbar.Environment, id busbar.SiteID) error {
-	return s.saveDevices(ctx, env, func(db *gorm.DB) error {
+	// A stop of the site ends with it, which is a change of what decisions read.
+	return s.saveEndpoints(ctx, env, func(db *gorm.DB) error {
 		if _, err := takeSite(db, env, id); err != nil {
 			return err
 		}
@@ -95,7 +98,10 @@ func (s *Store) DeleteSite(ctx context.Context, env busbar.Environment, id busba
 		if err := db.Where("environment = ? AND id = ?", string(env), string(id)).Delete(&siteRow{}).Error; err != nil {
 			return fmt.Errorf("delete site: %w", err)
 		}
-		return nil
+		if err := endStop(db, env, id); err != nil {
+			return err
+		}
+		return s.forgetKey(db, env, rules.SiteKey(id))
 	})
 }
 
@@ -108,4 +114,19 @@ func (s *Store) saveDevices(ctx context.Context, env busbar.Environment, fn func
 		}
 		return fn(db)
 	})
+}
+
+// MissingSites gives those of these ids that no site has.
+func (s *Store) MissingSites(ctx context.Context, env busbar.Environment, ids []string) ([]string, error) {
+	missing := slices.Clone(ids)
+	for part := range slices.Chunk(ids, insertBatch) {
+		var have []string
+		// The primary key of sites.
+		err := s.read.WithContext(ctx).Model(&siteRow{}).Where("environment = ? AND id IN ?", string(env), part).Pluck("id", &have).Error
+		if err != nil {
+			return nil, fmt.Errorf("look for sites: %w", translate(err))
+		}
+		missing = slices.DeleteFunc(missing, func(id string) bool { return slices.Contains(have, id) })
+	}
+	return missing, nil
 }

@@ -117,14 +117,15 @@ CREATE TABLE rule_starts (
 ) WITHOUT ROWID;
 CREATE INDEX rule_starts_due ON rule_starts (claim_until, created_at);
 
--- The runs of an event that moved nothing, in one row: JSON. Purged with the event.
+-- The runs of an event that moved nothing, in one row. Purged with the event.
 CREATE TABLE run_packs (
     environment TEXT    NOT NULL,
     event_id    TEXT    NOT NULL,
     decided_at  BIGINT  NOT NULL,
     -- They have yet to be listed among the runs of their rules.
     unlisted    BOOLEAN NOT NULL,
-    body        TEXT    NOT NULL,
+    -- Deflated JSON.
+    body        BLOB   NOT NULL,
     PRIMARY KEY (environment, event_id)
 ) WITHOUT ROWID;
 CREATE INDEX run_packs_unlisted ON run_packs (decided_at) WHERE unlisted;
