@@ -17,7 +17,7 @@ import (
 // action has moved on.
 type actionStartRow struct {
 	ActionID   string `gorm:"column:action_id;primaryKey"`
-	CreatedAt  int64  `gorm:"column:created_at"`
+	CreatedAt  int64  `gorm:"column:created_at;autoCreateTime:false"`
 	ClaimUntil int64  `gorm:"column:claim_until"`
 }
 
