@@ -27,10 +27,20 @@ const (
 	DrainName        = "DrainEndpoint"
 	ResendName       = "Resend"
 	RunActionName    = "RunAction"
+	RunRuleName      = "RunRule"
+	HoldRuleName     = "HoldRule"
+	WindowRuleName   = "WindowRule"
 )
 
 // WakeSignal tells a waiting workflow that there may be something to do.
 const WakeSignal = "wake"
+
+// ActionEndedSignal tells a run that an action of its step has ended, or was accepted; ChangedSignal tells the workflow of a
+// rule's window that the rule was saved.
+const (
+	ActionEndedSignal = "action-ended"
+	ChangedSignal     = "changed"
+)
 
 // PurgeScheduleID names the schedule that runs Purge.
 const PurgeScheduleID = "busbar-purge"
@@ -64,4 +74,12 @@ func Register(r worker.Registry, a *activities.Activities) {
 func RegisterCommands(r worker.Registry, c *activities.Commands) {
 	r.RegisterWorkflowWithOptions(RunAction, workflow.RegisterOptions{Name: RunActionName})
 	r.RegisterActivity(c)
+}
+
+// RegisterRules makes the workflows of rules and their activities known to a worker.
+func RegisterRules(r worker.Registry, a *activities.Rules) {
+	r.RegisterWorkflowWithOptions(RunRule, workflow.RegisterOptions{Name: RunRuleName})
+	r.RegisterWorkflowWithOptions(HoldRule, workflow.RegisterOptions{Name: HoldRuleName})
+	r.RegisterWorkflowWithOptions(WindowRule, workflow.RegisterOptions{Name: WindowRuleName})
+	r.RegisterActivity(a)
 }

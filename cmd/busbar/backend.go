@@ -44,7 +44,7 @@ type backend struct {
 	sender     *webhook.Client
 	drivers    *driver.Drivers
 	starter    *intake.Starter
-	launcher   *intake.Launcher
+	launcher   *intake.Launcher[intake.Launch]
 	intake     *intake.Intake
 	dispatcher *dispatch.Dispatcher
 	listeners  *listener.Exchange
@@ -53,6 +53,8 @@ type backend struct {
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
 	readiness  *readiness
+
+	ruleLauncher *intake.Launcher[intake.RuleLaunch]
 
 	// endFeeds ends the answers of the HTTP surface that would not end by themselves.
 	endFeeds func()
@@ -117,8 +119,11 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	b.starter = intake.NewStarter(intake.StarterConfig{
 		Store: cfg.store, Start: b.dispatcher.StartEvent, Workers: starterWorkers, Now: time.Now, Logger: cfg.logger,
 	})
-	b.launcher = intake.NewLauncher(intake.LauncherConfig{
-		Store: cfg.store, Launch: b.dispatcher.LaunchAction, Workers: launcherWorkers, Now: time.Now, Logger: cfg.logger,
+	b.launcher = intake.NewLauncher(intake.LauncherConfig[intake.Launch]{
+		Noted: intake.ActionLaunches(cfg.store), Launch: b.dispatcher.LaunchAction, Workers: launcherWorkers, Now: time.Now, Logger: cfg.logger,
+	})
+	b.ruleLauncher = intake.NewLauncher(intake.LauncherConfig[intake.RuleLaunch]{
+		Noted: intake.RuleLaunches(cfg.store), Launch: b.dispatcher.LaunchRule, Workers: launcherWorkers, Now: time.Now, Logger: cfg.logger,
 	})
 	if err := b.registry.Register(collectors.NewGoCollector()); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -129,7 +134,7 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 	// Only an embedded database is known to have this process as its one worker.
 	handoff := intake.NewHandoff(handoffMax, handoffBytes)
 	in := intake.Config{
-		Store: cfg.store, Starter: b.starter, Launcher: b.launcher,
+		Store: cfg.store, Starter: b.starter, Launcher: b.launcher, Rules: b.ruleLauncher,
 		Quick:       func(id busbar.EndpointID) bool { return health.Quick(string(id)) },
 		AttemptTime: cfg.delivery.DeliveryTimeout + activities.ClaimMargin,
 		Lanes:       4, Now: time.Now, Logger: cfg.logger, Observer: b.metrics,
@@ -237,6 +242,9 @@ func (b *backend) Close() {
 	}
 	if b.launcher != nil {
 		starting.Go(b.launcher.Close)
+	}
+	if b.ruleLauncher != nil {
+		starting.Go(b.ruleLauncher.Close)
 	}
 	starting.Wait()
 	// What it carries out is put on record through the intake.

@@ -328,8 +328,9 @@ func (g *group) endHold(env busbar.Environment, run *rules.Run) {
 
 // begin has the workflow of a run or a hold started.
 func (g *group) begin(u *unit, s store.RuleStart) {
+	s.Noted = g.now
 	g.begun = append(g.begun, s)
-	u.begun = append(u.begun, s)
+	u.begun = append(u.begun, RuleLaunch{RuleStart: s, Fresh: true})
 }
 
 // writeRules writes what was decided about rules. Runs come before the ends of their holds: a hold may begin and end here.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"busbar"
@@ -34,19 +33,11 @@ func (g *group) fire(u *unit, r *ruleInForce, run *rules.Run, record *busbar.Run
 	if plan.Status != rules.StepReady || len(plan.Commands) == 0 {
 		return nil
 	}
-	step := busbar.RunStep{Branch: string(rules.BranchThen), Status: StepOpen, At: g.now}
+	step := busbar.RunStep{Branch: busbar.BranchThen, Status: busbar.StepOpen, At: g.now}
 	err := g.act(u, r, record, &step, plan, run.Firing.Causation)
 	run.Targets = plan.Targets
 	record.Steps = []busbar.RunStep{step}
 	return err
-}
-
-// StepOpen is the status of a step that waits for its actions.
-const StepOpen = "open"
-
-// StepKey names a step and a try of it among those of a run.
-func StepKey(s *busbar.RunStep) string {
-	return s.Branch + "/" + strconv.Itoa(s.Index) + "/" + strconv.Itoa(s.Try)
 }
 
 // act makes the actions of a step, and puts them on record with it. A device on which there is no room is not taken.
@@ -60,7 +51,7 @@ func (g *group) act(u *unit, r *ruleInForce, run *busbar.Run, step *busbar.RunSt
 		action := busbar.Action{
 			Environment: u.env, DeviceID: d.ID, Family: d.Family, SiteID: d.SiteID, Command: c.Command, Parameters: c.Parameters,
 			Start: c.Start, End: c.End, ExpiresIn: cmp.Or(c.ExpiresIn, busbar.DefaultExpiresIn), RuleID: string(r.id), RunID: string(run.ID),
-			RunStep: StepKey(step), Priority: r.Rule.Priority, FiringSeq: run.Seq, Causation: cause,
+			RunStep: step.Place().String(), Priority: r.Rule.Priority, FiringSeq: run.Seq, Causation: cause,
 		}
 		id := busbar.DerivedActionID("run", string(u.env), string(run.ID), action.RunStep, string(d.ID))
 		made, err := g.occupy(u, d, site, &action, id, c.OnConflict)

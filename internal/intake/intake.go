@@ -21,9 +21,10 @@ type Config struct {
 	// Starter gets each accepted event.
 	Starter *Starter
 	// Launcher, if set, gets each action that was made or moved; without one they are left to the sweeps of others.
-	Launcher *Launcher
-	// Rules, if set, gets each run that fired and each hold that began; without one they are left to the sweeps of others.
-	Rules RuleLauncher
+	Launcher *Launcher[Launch]
+	// Rules, if set, gets each run that fired or moved on, and each hold that began; without one they are left to the sweeps of
+	// others.
+	Rules *Launcher[RuleLaunch]
 	// Handoff, if set, is where first attempts in this very process find their deliveries. Set it only when no other
 	// process works on the same database.
 	Handoff *Handoff
@@ -36,12 +37,6 @@ type Config struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 	Observer Observer
-}
-
-// RuleLauncher starts the workflows of runs and holds.
-type RuleLauncher interface {
-	// Enqueue has it done soon. It never waits.
-	Enqueue(s store.RuleStart)
 }
 
 // Observer counts events.
@@ -167,21 +162,17 @@ func (in *Intake) offer(ctx context.Context, u *unit) error {
 	for i := range u.started {
 		in.start(ctx, &u.started[i], u.subs)
 	}
-	in.launch(u.launches)
-	if in.cfg.Rules != nil {
-		for _, s := range u.begun {
-			in.cfg.Rules.Enqueue(s)
-		}
-	}
+	enqueue(in.cfg.Launcher, u.launches)
+	enqueue(in.cfg.Rules, u.begun)
 	return nil
 }
 
-func (in *Intake) launch(launches []Launch) {
-	if in.cfg.Launcher == nil {
+func enqueue[J Job](to *Launcher[J], jobs []J) {
+	if to == nil {
 		return
 	}
-	for _, l := range launches {
-		in.cfg.Launcher.Enqueue(l)
+	for _, job := range jobs {
+		to.Enqueue(job)
 	}
 }
 

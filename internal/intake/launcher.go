@@ -5,46 +5,38 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"busbar"
-	"busbar/internal/store"
 )
 
-// Launch is an action whose workflow is to be started, or woken because the action has moved on.
-type Launch struct {
-	Environment busbar.Environment
-	ActionID    busbar.ActionID
-	DeviceID    busbar.DeviceID
-	Command     string
-	RuleID      string
-	// Fresh: the action was made just now, so that its workflow cannot have started yet.
-	Fresh bool
-	// Noted is when it was noted that this is to be done.
-	Noted time.Time
+// Job is a workflow that is to be started or woken.
+type Job interface {
+	// LogAttr names it.
+	LogAttr() slog.Attr
 }
 
-func newLaunch(a *busbar.Action, fresh bool, noted time.Time) Launch {
-	return Launch{a.Environment, a.ID, a.DeviceID, a.Command, a.RuleID, fresh, noted}
+// Noted is where it is noted which workflows are to be started or woken.
+type Noted[J Job] interface {
+	// Claim gives up to limit of them that nobody has seen to, and keeps other processes off them for a while.
+	Claim(ctx context.Context, limit int) ([]J, error)
+	// Forget is called when one has been, unless that was noted again since.
+	Forget(ctx context.Context, job J) error
 }
-
-// LaunchFunc starts the workflow of an action, or wakes it. That it has ended already is a success. An error means that
-// Temporal could not be asked.
-type LaunchFunc func(ctx context.Context, l Launch) error
 
 // LauncherConfig says what a launcher works with.
-type LauncherConfig struct {
-	Store   *store.Store
-	Launch  LaunchFunc
+type LauncherConfig[J Job] struct {
+	Noted Noted[J]
+	// Launch starts a workflow, or wakes it. That it has ended already is a success. An error means that Temporal could not be
+	// asked.
+	Launch  func(ctx context.Context, job J) error
 	Workers int
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
 
-// Launcher starts and wakes the workflows of actions: at once what this process has committed, by a sweep what a crash,
-// another process or a Temporal that was away has left. As with the Starter, the table is the truth.
-type Launcher struct {
-	cfg     LauncherConfig
-	queue   chan Launch
+// Launcher starts and wakes the workflows of actions, or those of rules: at once what this process has committed, by a sweep what
+// a crash, another process or a Temporal that was away has left. As with the Starter, the table is the truth.
+type Launcher[J Job] struct {
+	cfg     LauncherConfig[J]
+	queue   chan J
 	breaker breaker
 
 	// mu is held for reading by those who enqueue, so that nobody does after Close.
@@ -56,11 +48,11 @@ type Launcher struct {
 }
 
 // NewLauncher starts the workers and the sweep; Close ends them.
-func NewLauncher(cfg LauncherConfig) *Launcher {
-	sweep, endSweep := context.WithCancel(context.Background())
-	launches, endLaunches := context.WithCancel(context.Background())
-	l := &Launcher{
-		cfg: cfg, queue: make(chan Launch, 4*cfg.Workers), breaker: breaker{now: cfg.Now}, endSweep: endSweep, endLaunches: endLaunches,
+func NewLauncher[J Job](cfg LauncherConfig[J]) *Launcher[J] {
+	sweep, endSweep := context.WithCancel(context.Background())       //nolint:gosec // Close calls it
+	launches, endLaunches := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
+	l := &Launcher[J]{
+		cfg: cfg, queue: make(chan J, 4*cfg.Workers), breaker: breaker{now: cfg.Now}, endSweep: endSweep, endLaunches: endLaunches,
 	}
 	for range cfg.Workers {
 		l.launching.Go(func() {
@@ -74,7 +66,7 @@ func NewLauncher(cfg LauncherConfig) *Launcher {
 }
 
 // Close ends the sweep, launches what is queued while Temporal answers, and returns when all is quiet.
-func (l *Launcher) Close() {
+func (l *Launcher[J]) Close() {
 	l.endSweep()
 	l.sweeping.Wait()
 	l.mu.Lock()
@@ -88,7 +80,7 @@ func (l *Launcher) Close() {
 }
 
 // Enqueue has it done soon. It never waits: what finds no room is left to the sweep.
-func (l *Launcher) Enqueue(job Launch) {
+func (l *Launcher[J]) Enqueue(job J) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed || l.breaker.open() {
@@ -101,7 +93,7 @@ func (l *Launcher) Enqueue(job Launch) {
 }
 
 // launch reports whether Temporal answered.
-func (l *Launcher) launch(ctx context.Context, job Launch) bool {
+func (l *Launcher[J]) launch(ctx context.Context, job J) bool {
 	if l.breaker.open() {
 		return false
 	}
@@ -114,17 +106,17 @@ func (l *Launcher) launch(ctx context.Context, job Launch) bool {
 		if first {
 			level = slog.LevelWarn
 		}
-		l.cfg.Logger.Log(ctx, level, "could not start or wake a workflow; the sweep will", "action_id", job.ActionID, "error", err)
+		l.cfg.Logger.LogAttrs(ctx, level, "could not start or wake a workflow; the sweep will", job.LogAttr(), slog.Any("error", err))
 		return false
 	}
-	if err := l.cfg.Store.ActionStarted(context.WithoutCancel(ctx), job.ActionID, job.Noted); err != nil {
+	if err := l.cfg.Noted.Forget(context.WithoutCancel(ctx), job); err != nil {
 		// The row stays, and the sweep wakes the workflow once more, which does nothing.
-		l.cfg.Logger.WarnContext(ctx, "could not forget a started action", "action_id", job.ActionID, "error", err)
+		l.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "could not forget a started workflow", job.LogAttr(), slog.Any("error", err))
 	}
 	return true
 }
 
-func (l *Launcher) sweepUntil(ctx context.Context) {
+func (l *Launcher[J]) sweepUntil(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
@@ -138,21 +130,21 @@ func (l *Launcher) sweepUntil(ctx context.Context) {
 }
 
 // sweep launches what others left, page by page, as long as Temporal answers.
-func (l *Launcher) sweep(ctx context.Context) {
+func (l *Launcher[J]) sweep(ctx context.Context) {
 	for ctx.Err() == nil && !l.breaker.open() {
-		starts, err := l.cfg.Store.ClaimActionStarts(ctx, sweepPage)
+		jobs, err := l.cfg.Noted.Claim(ctx, sweepPage)
 		if err != nil {
 			if ctx.Err() == nil {
-				l.cfg.Logger.WarnContext(ctx, "could not look for unstarted actions", "error", err)
+				l.cfg.Logger.WarnContext(ctx, "could not look for unstarted workflows", "error", err)
 			}
 			return
 		}
-		for i := range starts {
-			if ctx.Err() != nil || !l.launch(ctx, newLaunch(&starts[i].Action, false, starts[i].Noted)) {
+		for _, job := range jobs {
+			if ctx.Err() != nil || !l.launch(ctx, job) {
 				return
 			}
 		}
-		if len(starts) < sweepPage {
+		if len(jobs) < sweepPage {
 			return
 		}
 	}

@@ -41,7 +41,9 @@ func openPlant(t *testing.T, s *store.Store) *plant {
 	p.clock.Store(time.Now().UnixMicro())
 	logger := slog.New(slog.DiscardHandler)
 	starter := intake.NewStarter(intake.StarterConfig{Store: s, Start: newCluster().start, Workers: 1, Now: time.Now, Logger: logger})
-	launcher := intake.NewLauncher(intake.LauncherConfig{Store: s, Workers: 1, Now: time.Now, Logger: logger, Launch: p.launch})
+	launcher := intake.NewLauncher(intake.LauncherConfig[intake.Launch]{
+		Noted: intake.ActionLaunches(s), Workers: 1, Now: time.Now, Logger: logger, Launch: p.launch,
+	})
 	var err error
 	p.Intake, err = intake.New(intake.Config{
 		Store: s, Starter: starter, Launcher: launcher, Rules: p.begun, Quick: func(busbar.EndpointID) bool { return true },

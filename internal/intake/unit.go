@@ -27,8 +27,8 @@ type unit struct {
 	emitted []busbar.Event
 	// launches are the actions whose workflow is to start, or has to look at them again.
 	launches []Launch
-	// begun are the runs and holds whose workflow is to start.
-	begun []store.RuleStart
+	// begun are the runs and holds whose workflow is to start, or has to look at them again.
+	begun []RuleLaunch
 	subs  *store.Subscribers
 	// refused is the error of the unit as a whole.
 	refused *busbar.Error

@@ -210,6 +210,8 @@ type RuleStart struct {
 	Shadow bool
 	// Due is when a hold is due; zero for a run.
 	Due time.Time
+	// Noted is when that was noted: what is noted later has to be done again.
+	Noted time.Time
 }
 
 // RuleStartKind says which workflow is to be started.
@@ -230,7 +232,7 @@ type ruleStartRow struct {
 	Key         string `gorm:"column:key"`
 	Shadow      bool   `gorm:"column:shadow"`
 	Due         int64  `gorm:"column:due"`
-	CreatedAt   int64  `gorm:"column:created_at"`
+	CreatedAt   int64  `gorm:"column:created_at;autoCreateTime:false"`
 	ClaimUntil  int64  `gorm:"column:claim_until"`
 }
 
@@ -248,7 +250,7 @@ func (t *DecisionTx) InsertRuleStarts(starts []RuleStart) error {
 	for i := range starts {
 		s := &starts[i]
 		rows[i] = ruleStartRow{
-			string(s.Environment), string(s.Kind), s.ID, string(s.RuleID), s.Key, s.Shadow, micros(s.Due), micros(now), micros(now.Add(StartClaim)),
+			string(s.Environment), string(s.Kind), s.ID, string(s.RuleID), s.Key, s.Shadow, micros(s.Due), micros(s.Noted), micros(now.Add(StartClaim)),
 		}
 	}
 	err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, insertBatch).Error

@@ -79,7 +79,9 @@ func (s *Store) Started(ctx context.Context, refs []EventRef) error {
 // ReleaseStarts ends all claims on starts. Only the one process of an embedded database may call it, before it works.
 func (s *Store) ReleaseStarts(ctx context.Context) error {
 	return s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
-		for _, statement := range []string{"UPDATE event_starts SET claim_until = 0", "UPDATE action_starts SET claim_until = 0"} {
+		for _, statement := range []string{
+			"UPDATE event_starts SET claim_until = 0", "UPDATE action_starts SET claim_until = 0", "UPDATE rule_starts SET claim_until = 0",
+		} {
 			if err := tx.Exec(statement).Error; err != nil {
 				return fmt.Errorf("release starts: %w", err)
 			}

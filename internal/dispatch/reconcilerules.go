@@ -1,0 +1,150 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+)
+
+// RuleEnder ends what workflows were to end.
+type RuleEnder interface {
+	// FailRun ends a run whose steps cannot be taken any more.
+	FailRun(ctx context.Context, env busbar.Environment, id busbar.RunID, code, message string) error
+	EndHold(ctx context.Context, hold intake.HoldRef) (intake.HoldState, error)
+}
+
+// RuleReconciler looks at open runs that were decided more than a minute ago, at holds that have been due for so long, and at rules
+// with a window. What has lost its workflow gets a new one; a run whose workflow was ended by a person fails, a hold is ended
+// without one: our rows are the truth.
+type RuleReconciler struct {
+	dispatcher *Dispatcher
+	ender      RuleEnder
+	now        func() time.Time
+	logger     *slog.Logger
+	runs       store.RunPosition
+	holds      store.HoldPosition
+}
+
+// NewRuleReconciler makes a reconciler.
+func NewRuleReconciler(d *Dispatcher, ender RuleEnder, now func() time.Time, logger *slog.Logger) *RuleReconciler {
+	return &RuleReconciler{dispatcher: d, ender: ender, now: now, logger: logger}
+}
+
+// Run looks at once, since windows may have no workflow yet, and then once a minute until ctx ends. Several copies may run; they
+// find the same and do it once.
+func (r *RuleReconciler) Run(ctx context.Context) {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
+			r.logger.WarnContext(ctx, "could not reconcile rules", "error", err)
+		}
+		// Copies that were started together look at different times.
+		next.Reset(reconcileEvery/2 + rand.N(reconcileEvery)) //nolint:gosec // not a secret, only spread
+	}
+}
+
+// Round looks at up to 2,000 open runs and as many holds, and goes on from there the next time; and at all windows.
+func (r *RuleReconciler) Round(ctx context.Context) error {
+	var failed failures
+	before := r.now().Add(-overdueAfter)
+	err := pages(func() (int, error) {
+		open, position, err := r.dispatcher.store.OpenRuns(ctx, before, r.runs, reconcilePage)
+		for i := range open {
+			if failed.add(r.run(ctx, &open[i])) {
+				return 0, failed.err()
+			}
+		}
+		r.runs = position
+		return len(open), err
+	}, func() { r.runs = store.RunPosition{} })
+	if err != nil {
+		return err
+	}
+	err = pages(func() (int, error) {
+		due, position, err := r.dispatcher.store.DueHolds(ctx, before, r.holds, reconcilePage)
+		for _, h := range due {
+			if failed.add(r.hold(ctx, h)) {
+				return 0, failed.err()
+			}
+		}
+		r.holds = position
+		return len(due), err
+	}, func() { r.holds = store.HoldPosition{} })
+	if err != nil {
+		return err
+	}
+	if err := r.windows(ctx, &failed); err != nil {
+		return err
+	}
+	return failed.err()
+}
+
+// pages walks until a page is not full, and begins anew then, or until a round has seen enough.
+func pages(page func() (int, error), over func()) error {
+	for seen := 0; seen < reconcileMost; {
+		found, err := page()
+		if err != nil {
+			return err
+		}
+		if seen += found; found < reconcilePage {
+			over()
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *RuleReconciler) run(ctx context.Context, run *busbar.Run) error {
+	running, known, err := r.dispatcher.running(ctx, run.WorkflowID())
+	switch {
+	case err != nil || running:
+		return err
+	case known:
+		r.logger.WarnContext(ctx, "an open run has a workflow that was ended; failing it", "run_id", run.ID, "rule_id", run.RuleID)
+		return r.ender.FailRun(ctx, run.Environment, run.ID, busbar.ActionWorkflowLost, "the workflow that took its steps was ended by a person")
+	}
+	r.logger.WarnContext(ctx, "an open run has no workflow; starting one", "run_id", run.ID, "rule_id", run.RuleID)
+	return r.dispatcher.LaunchRule(ctx, intake.RuleLaunch{RuleStart: store.RuleStart{
+		Environment: run.Environment, Kind: store.StartRun, ID: string(run.ID), RuleID: run.RuleID, Key: run.Key,
+	}})
+}
+
+func (r *RuleReconciler) hold(ctx context.Context, h store.RuleStart) error {
+	running, _, err := r.dispatcher.running(ctx, busbar.HoldWorkflowID(h.Environment, h.ID))
+	if err != nil || running {
+		return err
+	}
+	r.logger.WarnContext(ctx, "a hold that is due has no workflow; ending it", "hold_id", h.ID, "rule_id", h.RuleID)
+	_, err = r.ender.EndHold(ctx, intake.HoldRef{Environment: h.Environment, RuleID: h.RuleID, Key: h.Key, HoldID: h.ID})
+	return err
+}
+
+// windows sees to it that each rule with a window has its workflow, and that those which were saved since the last look were
+// told: whoever saved one may have died before.
+func (r *RuleReconciler) windows(ctx context.Context, failed *failures) error {
+	rules, err := r.dispatcher.store.WindowedRules(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range rules {
+		touch := r.dispatcher.WatchWindow
+		if r.now().Sub(rules[i].UpdatedAt) < 2*reconcileEvery {
+			touch = r.dispatcher.RuleChanged
+		}
+		if failed.add(touch(ctx, rules[i].Environment, rules[i].ID)) {
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package dispatch_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"busbar"
+	"busbar/internal/dispatch"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+)
+
+// ended notes what is ended without a workflow.
+type ended struct{ list []string }
+
+// FailRun fails a run.
+func (e *ended) FailRun(_ context.Context, _ busbar.Environment, id busbar.RunID, code, _ string) error {
+	e.list = append(e.list, string(id)+" "+code)
+	return nil
+}
+
+// EndHold ends a hold.
+func (e *ended) EndHold(_ context.Context, h intake.HoldRef) (intake.HoldState, error) {
+	e.list = append(e.list, h.HoldID+" of "+string(h.RuleID)+" for "+h.Key)
+	return intake.HoldState{}, nil
+}
+
+// fired stores a run whose steps have yet to be taken.
+func (w *world) fired(t *testing.T, id busbar.RunID) string {
+	t.Helper()
+	r := busbar.Run{
+		ID: id, Environment: busbar.Sandbox, RuleID: "rule_1", RuleVersion: 1, Key: "rule", Trigger: "event", Decision: "fired",
+		DecidedAt: w.now, Number: 1, Status: busbar.RunOpen,
+	}
+	must(t, w.store.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
+		return tx.InsertRuns([]busbar.Run{r})
+	}))
+	return r.WorkflowID()
+}
+
+func (w *world) ruleRound(t *testing.T, e *ended) error {
+	t.Helper()
+	return dispatch.NewRuleReconciler(w.Dispatcher, e, func() time.Time { return w.now }, slog.New(slog.DiscardHandler)).Round(t.Context())
+}
+
+func TestOpenRunsAreLookedAfter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lost, gone, busy := w.fired(t, "run_lost"), w.fired(t, "run_gone"), w.fired(t, "run_busy")
+	w.cluster.known[gone], w.cluster.known[busy] = terminated, running
+	e := &ended{}
+	must(t, w.ruleRound(t, e))
+	w.check(t, nil, nil)
+	w.now = w.now.Add(2 * time.Minute)
+	must(t, w.ruleRound(t, e))
+	w.check(t, nil, []string{lost})
+	if diff := cmp.Diff([]string{"run_gone " + busbar.ActionWorkflowLost}, e.list); diff != "" {
+		t.Errorf("ended (-want +got):\n%s", diff)
+	}
+	w.cluster.away = true
+	if err := w.ruleRound(t, e); err == nil {
+		t.Error("a round without Temporal succeeded")
+	}
+}
+
+func TestARunIsStartedOnceAndToldAfterwards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := intake.RuleLaunch{RuleStart: store.RuleStart{Environment: busbar.Sandbox, Kind: store.StartRun, ID: "run_1", RuleID: "rule_1", Key: "rule"}}
+	id := busbar.RunWorkflowID(busbar.Sandbox, "run_1")
+	fresh := l
+	fresh.Fresh = true
+	must(t, w.LaunchRule(t.Context(), fresh))
+	w.check(t, nil, []string{id})
+	w.cluster.known[id] = running
+	must(t, w.LaunchRule(t.Context(), l))
+	w.check(t, []string{id}, nil)
+	w.cluster.known[id] = terminated
+	must(t, w.LaunchRule(t.Context(), l))
+	w.check(t, nil, nil)
+	w.cluster.away = true
+	if err := w.LaunchRule(t.Context(), l); err == nil {
+		t.Error("told without Temporal")
+	}
+}
+
+func TestAHoldIsStarted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must(t, w.LaunchRule(t.Context(), intake.RuleLaunch{RuleStart: store.RuleStart{
+		Environment: busbar.Sandbox, Kind: store.StartHold, ID: "hold_1", RuleID: "rule_1", Key: "rule", Due: w.now.Add(time.Hour),
+	}}))
+	w.check(t, nil, []string{busbar.HoldWorkflowID(busbar.Sandbox, "hold_1")})
+}
