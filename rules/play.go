@@ -221,11 +221,28 @@ func (w *world) apply(rule *Standing, run *Run, e busbar.Event) error {
 	if run.Firing == nil {
 		return nil
 	}
-	cause := &e
+	at := Place{Branch: BranchThen, Key: run.Key, Event: &e}
 	if e.ID == "" {
-		cause = nil
+		at.Event = nil
 	}
-	return rule.each(w.snapshot(nil), run, cause, w.now, func(step int, plan *StepPlan) bool { return w.carry(rule, run, plan, step) })
+	plan := &run.Firing.First
+	for at.Step = range rule.then {
+		if at.Step > 0 {
+			var err error
+			if plan, err = rule.Resolve(w.snapshot(nil), &at, w.now); err != nil {
+				return err
+			}
+		}
+		if !w.carry(rule, run, plan, at.Step) {
+			return nil
+		}
+		status := "done"
+		if plan.Status == StepNoLongerWanted {
+			status = string(plan.Status)
+		}
+		at.Results = append(at.Results, StepResult{Status: status})
+	}
+	return nil
 }
 
 // carry puts on record what a step does; it reports whether the next one follows.

@@ -308,7 +308,7 @@ func (a *app) items(path string, headers ...string) []object {
 func (a *app) state() string {
 	a.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/v1/events", "/v1/endpoints", "/v1/event-types", "/v1/api-keys", "/v1/deliveries", "/v1/sites", "/v1/devices", "/v1/actions", "/v1/simulator/faults"} {
+	for _, path := range []string{"/v1/events", "/v1/endpoints", "/v1/event-types", "/v1/api-keys", "/v1/deliveries", "/v1/sites", "/v1/devices", "/v1/actions", "/v1/simulator/faults", "/v1/rules"} {
 		for _, key := range []string{sandboxKey, liveKey} {
 			items := a.items(path+"?limit=200", "x-api-key: "+key)
 			for _, item := range items {

@@ -125,8 +125,9 @@ func TestDescriptionIsTrue(t *testing.T) {
 	a.offer(listenerID, "dlv_01980f3ae2b57c3f8d1c5b0a9e7f6d21")
 	since := a.now().Add(-time.Hour).Format(time.RFC3339)
 	jobID := want[object](a, http.StatusAccepted, http.MethodPost, "/v1/endpoints/"+endpoint+"/recover", `{"since":"`+since+`"}`)["jobId"].(string)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", plainRule)
 	ids := map[string]string{
-		"endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
+		"rules": "car", "endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
 		"devices": "dev_battery", "simulator": "dev_battery", "actions": action,
 		"jobs": jobID, "listeners": listenerID,
 	}
@@ -144,7 +145,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 		if r.Path == "/v1/endpoints" && body != "" {
 			body = plainEndpoint
 		}
-		path := strings.NewReplacer("{id}", id, "{name}", "device.updated", "/history", "/history?field=level").Replace(r.Path)
+		path := strings.NewReplacer("{id}", id, "{n}", "1", "{name}", "device.updated", "/history", "/history?field=level").Replace(r.Path)
 		if strings.HasPrefix(r.Summary, "Refused: ") {
 			body = "{}"
 		}

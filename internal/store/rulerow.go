@@ -32,12 +32,12 @@ func (ruleRow) TableName() string { return "rules" }
 func (r *ruleRow) position() position { return position{r.CreatedAt, r.ID} }
 
 // rule gives the rule without its text, which stands with the version.
-func (r *ruleRow) rule() (busbar.Rule, error) {
+func (r *ruleRow) rule() busbar.Rule {
 	return busbar.Rule{
 		ID: busbar.RuleID(r.ID), Environment: busbar.Environment(r.Environment), Name: r.Name, Mode: r.Mode, Version: r.Version,
 		Windowed: r.Windowed, PausedAt: fromMicros(r.PausedAt), PauseReason: r.PauseReason, FiredAt: fromMicros(r.FiredAt),
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
-	}, nil
+	}
 }
 
 // ruleVersionRow is a row of rule_versions.

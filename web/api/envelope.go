@@ -56,6 +56,10 @@ func (a *API) meta(call Call, env busbar.Environment) Meta {
 }
 
 func (a *API) succeed(ctx context.Context, w http.ResponseWriter, call Call, env busbar.Environment, reply *Reply) error {
+	if text, ok := reply.Data.(Text); ok {
+		a.send(ctx, w, reply.Status, text)
+		return nil
+	}
 	body, err := json.Marshal(success{true, reply.Data, a.meta(call, env)})
 	if err != nil {
 		return fmt.Errorf("write answer: %w", err)
@@ -117,10 +121,14 @@ func render(e *busbar.Error) Failure {
 
 // write sends JSON.
 func (a *API) write(ctx context.Context, w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	a.send(ctx, w, status, Text{"application/json", body})
+}
+
+func (a *API) send(ctx context.Context, w http.ResponseWriter, status int, text Text) {
+	w.Header().Set("Content-Type", text.MediaType+"; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text.Body)))
 	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
+	if _, err := w.Write(text.Body); err != nil {
 		// The client is gone, and knows.
 		a.Logger.DebugContext(ctx, "write answer", slog.Any("error", err))
 	}

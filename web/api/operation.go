@@ -21,11 +21,15 @@ type Operation struct {
 	Method, Path string
 	Environment  busbar.Environment
 	// Actor is who asks; it keeps the idempotency keys of one apart from those of another.
-	Actor  string
+	Actor string
+	// Name is what they are called, for what keeps who did it.
+	Name   string
 	Params map[string]string
 	Query  url.Values
 	// Body is written as JSON; nil is {}.
 	Body any
+	// YAML is a rule file in the place of a body, where the route takes one.
+	YAML []byte
 	// Once lets a creation happen once for each value; empty is no such promise.
 	Once string
 	// Extend gives the answer more time; nil does nothing.
@@ -53,7 +57,7 @@ func (a *API) Do(ctx context.Context, op Operation) (any, error) {
 		return nil, err
 	}
 	req := &Request{
-		Key: busbar.APIKey{ID: busbar.KeyID(op.Actor), Environment: op.Environment, Scopes: []busbar.Scope{busbar.ScopeAll}},
+		Key: busbar.APIKey{ID: busbar.KeyID(op.Actor), Name: op.Name, Environment: op.Environment, Scopes: []busbar.Scope{busbar.ScopeAll}},
 		Env: op.Environment, Params: op.Params, Query: query, Body: []byte("{}"), Extend: op.Extend,
 	}
 	if req.Extend == nil {
@@ -63,9 +67,12 @@ func (a *API) Do(ctx context.Context, op Operation) (any, error) {
 		if req.Body, err = writeBody(op.Body); err != nil {
 			return nil, err
 		}
-		if len(req.Body) > busbar.MaxBodyBytes {
-			return nil, busbar.Errorf(busbar.CodePayloadTooLarge, "the request is larger than %d bytes", busbar.MaxBodyBytes)
-		}
+	}
+	if op.YAML != nil && route.YAML {
+		req.Body, req.YAML = op.YAML, true
+	}
+	if len(req.Body) > busbar.MaxBodyBytes {
+		return nil, busbar.Errorf(busbar.CodePayloadTooLarge, "the request is larger than %d bytes", busbar.MaxBodyBytes)
 	}
 	if route.Creates && op.Once != "" {
 		req.Idempotency = &store.IdempotencyKey{

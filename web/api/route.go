@@ -28,6 +28,8 @@ type Route struct {
 	EmptyBody bool
 	// Batch: the body may be an array of what Body is, and the answer then is one of what Answer is.
 	Batch bool
+	// YAML: the body may be a rule file, of the type application/yaml, and so may the answer to a GET.
+	YAML bool
 	// Creates: the route takes an Idempotency-Key.
 	Creates bool
 	// Answer is a value of the type of the answer's data.
@@ -65,6 +67,8 @@ type Request struct {
 	Params map[string]string
 	Query  url.Values
 	Body   []byte
+	// YAML: the body is YAML. On a route that has Route.YAML only, as WantYAML, which is what the client would rather have.
+	YAML, WantYAML bool
 	// Idempotency is nil without an Idempotency-Key, and on routes that take none.
 	Idempotency *store.IdempotencyKey
 	// Extend gives the answer more time than the server usually does.
@@ -75,4 +79,10 @@ type Request struct {
 type Reply struct {
 	Status int
 	Data   any
+}
+
+// Text is data of a Reply that is sent as it is, without anything around it.
+type Text struct {
+	MediaType string
+	Body      []byte
 }

@@ -59,11 +59,11 @@ func (a *API) checkRule(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, err
 	}
 	_, diagnostics := rules.Check(rule)
-	unregistered, err := a.unregistered(ctx, r.Env, rule)
+	suspicions, err := a.suspicions(ctx, r.Env, rule)
 	if err != nil {
 		return nil, err
 	}
-	diagnostics = append(diagnostics, unregistered...)
+	diagnostics = append(diagnostics, suspicions...)
 	return &Reply{http.StatusOK, RuleCheck{
 		Valid: len(rules.Errors(diagnostics)) == 0, Diagnostics: viewDiagnostics(diagnostics), Warnings: viewDiagnostics(rules.Warnings(diagnostics)),
 	}}, nil

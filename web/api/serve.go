@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -50,6 +52,9 @@ func (a *API) answer(ctx context.Context, w http.ResponseWriter, r *http.Request
 		return nil, err
 	}
 	req := &Request{Key: key, Env: key.Environment, Params: call.Params, Query: query, Extend: extender(w)}
+	if route.YAML {
+		req.YAML, req.WantYAML = isYAML(r.Header.Get("Content-Type")), wantsYAML(r.Header.Values("Accept"))
+	}
 	if route.Body != nil {
 		if req.Body, err = readBody(w, r, route.EmptyBody); err != nil {
 			return nil, err
@@ -96,7 +101,30 @@ func hasParam(params []Param, name string) bool {
 	return false
 }
 
-// readBody takes a body as JSON whatever its Content-Type says: curl sends form data unless told otherwise.
+// MediaYAML is the type of a rule file.
+const MediaYAML = "application/yaml"
+
+// isYAML knows the names that YAML had before it got its own.
+func isYAML(mediaType string) bool {
+	name, _, err := mime.ParseMediaType(mediaType)
+	return err == nil && slices.Contains([]string{MediaYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}, name)
+}
+
+// wantsYAML reports whether YAML is the first that a client names of what there is.
+func wantsYAML(accept []string) bool {
+	for one := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		switch name, _, err := mime.ParseMediaType(one); {
+		case isYAML(one):
+			return true
+		case err == nil && (name == "application/json" || strings.HasSuffix(name, "/*")):
+			return false
+		}
+	}
+	return false
+}
+
+// readBody takes a body as JSON, or where there is a choice as YAML when its Content-Type says so: curl sends form data
+// unless told otherwise.
 func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, error) {
 	tooLarge := busbar.Errorf(busbar.CodePayloadTooLarge, "the body is larger than %d bytes", busbar.MaxBodyBytes)
 	if r.ContentLength > busbar.MaxBodyBytes {

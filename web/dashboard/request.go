@@ -285,7 +285,7 @@ type args struct {
 func ask[T any](q *request, method, path string, a args) (T, error) {
 	var answer T
 	data, err := q.cfg.API.Do(q.ctx(), api.Operation{
-		Method: method, Path: path, Environment: q.env, Actor: string(q.user.ID), Params: a.params, Query: a.query, Body: a.body,
+		Method: method, Path: path, Environment: q.env, Actor: string(q.user.ID), Name: q.user.Name, Params: a.params, Query: a.query, Body: a.body,
 		Once: a.once, Extend: a.extend,
 	})
 	if err != nil {

@@ -151,7 +151,11 @@ func (b *builder) body(r *api.Route) *RequestBody {
 	if r.Example != "" {
 		media.Example = json.RawMessage(r.Example)
 	}
-	return &RequestBody{Required: !r.EmptyBody, Content: map[string]MediaType{mediaJSON: media}}
+	content := map[string]MediaType{mediaJSON: media}
+	if r.YAML {
+		content[api.MediaYAML] = yamlFile()
+	}
+	return &RequestBody{Required: !r.EmptyBody, Content: content}
 }
 
 // maybeBatch allows an array too where the route does.
@@ -162,8 +166,10 @@ func (b *builder) maybeBatch(r *api.Route, one *Schema) *Schema {
 	return &Schema{OneOf: []*Schema{one, {Type: "array", Items: one, MinItems: 1, MaxItems: busbar.MaxBatch}}}
 }
 
+func yamlFile() MediaType { return MediaType{Schema: &Schema{Type: "string"}} }
+
 func (b *builder) success(r *api.Route) *Response {
-	return &Response{
+	answer := &Response{
 		Description: "Success.",
 		Headers:     map[string]Header{"X-Request-Id": requestID()},
 		Content: map[string]MediaType{mediaJSON: {Schema: &Schema{
@@ -175,6 +181,10 @@ func (b *builder) success(r *api.Route) *Response {
 			},
 		}}},
 	}
+	if r.YAML && r.Body == nil {
+		answer.Content[api.MediaYAML] = yamlFile()
+	}
+	return answer
 }
 
 func requestID() Header {
