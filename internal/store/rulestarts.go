@@ -146,9 +146,7 @@ func (s *Store) WindowedRules(ctx context.Context) ([]busbar.Rule, error) {
 	}
 	list := make([]busbar.Rule, len(rows))
 	for i := range rows {
-		if list[i], err = rows[i].rule(); err != nil {
-			return nil, err
-		}
+		list[i] = rows[i].rule()
 	}
 	return list, nil
 }
