@@ -23,8 +23,6 @@ type plant struct {
 	// launched gets what workflows are to be started or woken; Temporal is away while refuse is set.
 	launched chan intake.Launch
 	refuse   atomic.Bool
-	// begun gets what runs and holds are to be started.
-	begun ruleStarts
 }
 
 func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
@@ -37,7 +35,7 @@ func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
 // openPlant starts a process on a store.
 func openPlant(t *testing.T, s *store.Store) *plant {
 	t.Helper()
-	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000), begun: make(ruleStarts, 1000)}
+	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000)}
 	p.clock.Store(time.Now().UnixMicro())
 	logger := slog.New(slog.DiscardHandler)
 	starter := intake.NewStarter(intake.StarterConfig{Store: s, Start: newCluster().start, Workers: 1, Now: time.Now, Logger: logger})
@@ -46,7 +44,7 @@ func openPlant(t *testing.T, s *store.Store) *plant {
 	})
 	var err error
 	p.Intake, err = intake.New(intake.Config{
-		Store: s, Starter: starter, Launcher: launcher, Rules: p.begun, Quick: func(busbar.EndpointID) bool { return true },
+		Store: s, Starter: starter, Launcher: launcher, Quick: func(busbar.EndpointID) bool { return true },
 		AttemptTime: 20 * time.Second, Lanes: 2, Now: p.now, Logger: logger, Observer: nobody{},
 	})
 	must(t, err)
