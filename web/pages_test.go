@@ -86,6 +86,7 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		"event-type": "/sandbox/event-types/device.updated", "event-type-new": "/sandbox/event-types/new", "api-keys": "/sandbox/api-keys",
 		"users": "/users", "user": "/users/" + string(grace.ID), "audit": "/audit", "account": "/account", "about": "/about",
 		"gallery": "/gallery", "devices": "/sandbox/devices", "devices-empty": "/live/devices", "device": "/sandbox/devices/dev_battery",
+		"device-new": "/sandbox/devices/new", "device-edit": "/sandbox/devices/dev_charger/edit", "device-delete": "/sandbox/devices/dev_charger/delete",
 		"actions": "/sandbox/actions", "sites": "/sandbox/sites", "sites-empty": "/live/sites", "site": "/sandbox/sites/site_home", "not-found": "/sandbox/nowhere",
 	}
 }

@@ -63,7 +63,11 @@ func (q *request) showDevice(status int, form view.Form) error {
 	if err != nil {
 		return err
 	}
-	p := view.DevicePage{Now: q.now(), Device: d, Form: form, Once: q.form().Once}
+	site, err := ask[api.Site](q, http.MethodGet, "/v1/sites/{id}", args{params: byID(string(d.SiteID))})
+	if err != nil {
+		return err
+	}
+	p := view.DevicePage{Now: q.now(), Device: d, Site: site, Form: form, Once: q.form().Once}
 	actions, err := ask[api.List[api.Action]](q, http.MethodGet, "/v1/actions", args{query: url.Values{"deviceId": {q.id()}, "limit": {"8"}}})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type Route struct {
 func (d *Dashboard) Routes() []Route {
 	routes := slices.Concat(
 		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), jobRoutes(), eventTypeRoutes(),
-		siteRoutes(), deviceRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
+		siteRoutes(), deviceRoutes(), deviceFormRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
 	)
 	if d.cfg.Gallery {
 		routes = append(routes, Route{http.MethodGet, "/gallery", busbar.RoleViewer, showGallery})

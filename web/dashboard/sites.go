@@ -133,6 +133,11 @@ func deleteSite(q *request) error {
 	if err != nil {
 		return err
 	}
+	if q.posted.Get("sure") != "yes" {
+		q.setFlash(view.Flash{Tone: "info", Text: "Nothing was deleted: the box was not ticked."})
+		q.redirect(q.at("/sites/%s", q.id()))
+		return nil
+	}
 	_, err = ask[api.Deleted](q, http.MethodDelete, "/v1/sites/{id}", args{params: byID(q.id())})
 	if err := q.conflict(err, q.at("/sites/%s", q.id())); err != nil {
 		return stop(err)

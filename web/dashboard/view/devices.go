@@ -25,6 +25,7 @@ type DevicesPage struct {
 type DevicePage struct {
 	Now     time.Time
 	Device  api.Device
+	Site    api.Site
 	Charts  []Chart
 	Actions []api.Action
 	Faults  []api.Fault
