@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,21 +29,27 @@ func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
 	before := s.before(after)
 	runs := make([]Run, len(concerned))
 	for i, rule := range concerned {
-		key, _ := rule.Rule.Key(e)
-		a := asking{
-			snap: s, rule: rule, in: after, before: before, steps: Steps(len(concerned)), now: e.ReceivedAt, edge: rule.Keys[key],
-			run: Run{
-				ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, string(e.ID)), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
-				Trigger: TriggerEvent, EventID: e.ID, DecidedAt: e.ReceivedAt, Lateness: max(0, e.ReceivedAt.Sub(e.Timestamp)),
-			},
-		}
-		a.run.Before = a.edge
-		a.run.Decision = a.event(late)
-		a.run.After = a.edge
-		a.explain()
-		runs[i] = a.run
+		runs[i] = s.decide(rule, after, before, Steps(len(concerned)), late)
 	}
 	return runs, nil
+}
+
+// decide has one rule decide at an event, given what expressions see after and before it.
+func (s *Snapshot) decide(rule *Standing, after, before *Input, steps int, late bool) Run {
+	e := after.Event
+	key, _ := rule.Rule.Key(e)
+	a := asking{
+		snap: s, rule: rule, in: after, before: before, steps: steps, now: e.ReceivedAt, edge: rule.Keys[key],
+		run: Run{
+			ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, string(e.ID)), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+			Trigger: TriggerEvent, EventID: e.ID, DecidedAt: e.ReceivedAt, Lateness: max(0, e.ReceivedAt.Sub(e.Timestamp)),
+		},
+	}
+	a.run.Before = a.edge
+	a.run.Decision = a.event(late)
+	a.run.After = a.edge
+	a.explain()
+	return a.run
 }
 
 // concerns reports whether a rule is asked at an event.
@@ -74,17 +79,21 @@ func (s *Snapshot) device(id busbar.DeviceID) *busbar.Device {
 
 // after is what expressions see of an event.
 func (s *Snapshot) after(e *busbar.Event) (*Input, error) {
-	in := &Input{Event: e, Device: s.device(e.DeviceID), Site: s.Site, Devices: s.Devices, Location: s.Location, At: e.Timestamp}
+	data, err := decode(e)
+	if err != nil {
+		return nil, err
+	}
+	return s.seen(e, data), nil
+}
+
+// seen is what expressions see of an event with such data.
+func (s *Snapshot) seen(e *busbar.Event, data map[string]any) *Input {
+	in := &Input{Event: e, Data: data, Device: s.device(e.DeviceID), Site: s.Site, Devices: s.Devices, Location: s.Location, At: e.Timestamp}
 	if in.Location == nil && s.Site != nil {
 		in.Location = s.Site.Location()
 	}
-	if len(e.Data) > 0 {
-		if err := json.Unmarshal(e.Data, &in.Data); err != nil {
-			return nil, fmt.Errorf("read data of event %s: %w", e.ID, err)
-		}
-	}
 	if in.Device == nil {
-		return in, nil
+		return in
 	}
 	in.Previous = in.Device.Announced
 	if s.Before != nil {
@@ -99,7 +108,7 @@ func (s *Snapshot) after(e *busbar.Event) (*Input, error) {
 			}
 		}
 	}
-	return in, nil
+	return in
 }
 
 // before is the state just before an event: nothing has happened, and what the event says is not known.

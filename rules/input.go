@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"busbar"
@@ -60,4 +62,16 @@ func (in *Input) now() time.Time {
 func (in *Input) stale(d *busbar.Device, field string) bool {
 	observed, ok := d.ObservedAt[field]
 	return ok && d.StaleAfter > 0 && in.At.Sub(observed) > d.StaleAfter
+}
+
+// decode reads an event's data.
+func decode(e *busbar.Event) (map[string]any, error) {
+	var data map[string]any
+	if len(e.Data) == 0 {
+		return data, nil
+	}
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return nil, fmt.Errorf("read data of event %s: %w", e.ID, err)
+	}
+	return data, nil
 }

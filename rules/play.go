@@ -221,28 +221,11 @@ func (w *world) apply(rule *Standing, run *Run, e busbar.Event) error {
 	if run.Firing == nil {
 		return nil
 	}
-	at := Place{Branch: BranchThen, Key: run.Key, Event: &e}
+	cause := &e
 	if e.ID == "" {
-		at.Event = nil
+		cause = nil
 	}
-	plan := &run.Firing.First
-	for at.Step = range rule.then {
-		if at.Step > 0 {
-			var err error
-			if plan, err = rule.Resolve(w.snapshot(nil), &at, w.now); err != nil {
-				return err
-			}
-		}
-		if !w.carry(rule, run, plan, at.Step) {
-			return nil
-		}
-		status := "done"
-		if plan.Status == StepNoLongerWanted {
-			status = string(plan.Status)
-		}
-		at.Results = append(at.Results, StepResult{Status: status})
-	}
-	return nil
+	return rule.each(w.snapshot(nil), run, cause, w.now, func(step int, plan *StepPlan) bool { return w.carry(rule, run, plan, step) })
 }
 
 // carry puts on record what a step does; it reports whether the next one follows.

@@ -54,6 +54,30 @@ func (r *Standing) Guard(s *Snapshot, at *Place, now time.Time) (*StepPlan, erro
 	return plan, nil
 }
 
+// each goes through the steps of a firing as if each succeeded at once. Do is given their plans, and reports whether the next
+// one follows. It is for tests and back-tests.
+func (r *Standing) each(s *Snapshot, run *Run, e *busbar.Event, now time.Time, do func(step int, plan *StepPlan) bool) error {
+	at := Place{Branch: BranchThen, Key: run.Key, Event: e}
+	plan := &run.Firing.First
+	for at.Step = range r.then {
+		if at.Step > 0 {
+			var err error
+			if plan, err = r.Resolve(s, &at, now); err != nil {
+				return err
+			}
+		}
+		if !do(at.Step, plan) {
+			return nil
+		}
+		status := "done"
+		if plan.Status == StepNoLongerWanted {
+			status = string(plan.Status)
+		}
+		at.Results = append(at.Results, StepResult{Status: status})
+	}
+	return nil
+}
+
 // later finds a step and what its expressions see.
 func (r *Standing) later(s *Snapshot, at *Place, now time.Time) (*compiledStep, *resolver, error) {
 	steps := r.then
