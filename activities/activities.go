@@ -17,7 +17,8 @@ import (
 // Deliveries is what the activities need of the store.
 type Deliveries interface {
 	Claim(ctx context.Context, req store.ClaimRequest) (store.Claimable, error)
-	Unclaim(ctx context.Context, id busbar.DeliveryID, owner string) error
+	ClaimFresh(ctx context.Context, req store.FreshClaim) ([]busbar.Delivery, error)
+	Unclaim(ctx context.Context, owner string, ids ...busbar.DeliveryID) error
 	CloseDelivery(ctx context.Context, id busbar.DeliveryID, status busbar.DeliveryStatus, reason string) (bool, error)
 	// ParkShut parks a delivery if its endpoint takes none now and nobody but the owner is sending it.
 	ParkShut(ctx context.Context, env busbar.Environment, id busbar.DeliveryID, owner string, unsent bool) (bool, error)
@@ -88,6 +89,7 @@ type Config struct {
 	Circuits   Circuits
 	Jobs       Jobs
 	Director   Director
+	Flights    *Flights
 	Gate       *webhook.Gate
 	Health     *webhook.Health
 	Schedule   webhook.Schedule
@@ -97,6 +99,8 @@ type Config struct {
 	Random func() float64
 	// Timeout bounds an attempt at an endpoint that names none.
 	Timeout time.Duration
+	// Patience is how long the first attempts of an event are waited for in its own task; usually DefaultPatience.
+	Patience time.Duration
 	// Retention is how long events and what belongs to them are kept.
 	Retention time.Duration
 	Now       func() time.Time
@@ -115,8 +119,8 @@ func New(cfg Config) (*Activities, error) {
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
 		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
 		"Circuits": cfg.Circuits == nil, "Jobs": cfg.Jobs == nil, "Director": cfg.Director == nil,
-		"Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
-		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
+		"Flights": cfg.Flights == nil, "Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
+		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Patience": cfg.Patience <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("new activities: %s is missing", name)
@@ -146,9 +150,21 @@ const (
 	OutcomeRetry Outcome = "retry"
 	// OutcomeBusy: nothing was sent, because as many attempts as the endpoint allows are under way.
 	OutcomeBusy Outcome = "busy"
+	// OutcomeUnderWay: it is being sent, and takes longer than the event's task may.
+	OutcomeUnderWay Outcome = "under_way"
 	// OutcomeSlow: nothing was sent, because the endpoint's last attempts failed or were slow.
 	OutcomeSlow Outcome = "slow"
 )
+
+// Open reports whether the delivery has yet to come to an end.
+func (o Outcome) Open() bool {
+	switch o {
+	case OutcomeRetry, OutcomeBusy, OutcomeUnderWay, OutcomeSlow:
+		return true
+	case OutcomeDelivered, OutcomeFailed, OutcomeParked, OutcomeCancelled:
+	}
+	return false
+}
 
 // Refs gives a page of the pending deliveries of an event.
 func (a *Activities) Refs(ctx context.Context, in RefsInput) ([]Target, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,10 @@ type world struct {
 	env  *testsuite.TestActivityEnvironment
 	acts *activities.Activities
 	now  time.Time
+	// hold, if set, is what the endpoint waits for before it answers; each attempt is told of by arrived.
+	hold, arrived chan struct{}
+
+	mu   sync.Mutex
 	sent []int
 
 	// prepared is what the intake has handed over.
@@ -36,7 +41,13 @@ type world struct {
 }
 
 func (w *world) Send(_ context.Context, r webhook.Request) webhook.Result {
+	w.mu.Lock()
 	w.sent = append(w.sent, r.Attempt)
+	w.mu.Unlock()
+	if w.hold != nil {
+		w.arrived <- struct{}{}
+		<-w.hold
+	}
 	return webhook.Result{At: w.now, StatusCode: 200}
 }
 
@@ -80,7 +91,10 @@ func (director) Wake(context.Context, busbar.Delivery) error { return nil }
 
 func (director) Release(context.Context, busbar.Delivery) error { return nil }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, time.Minute) }
+
+// newWorldOf waits for first attempts as long as is said.
+func newWorldOf(t *testing.T, patience time.Duration) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 6, 1, 10, 30, 0, 0, time.UTC), prepared: map[busbar.DeliveryID]intake.Shipment{}}
 	now := func() time.Time { return w.now }
@@ -99,6 +113,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { must(t, w.Close()) })
 	_, err = w.Migrate(t.Context())
 	must(t, err)
+	flights := activities.NewFlights()
+	t.Cleanup(flights.Close)
 	gate, err := webhook.NewGate(webhook.GateConfig{})
 	must(t, err)
 	health, err := webhook.NewHealth(webhook.HealthConfig{Now: now})
@@ -106,8 +122,8 @@ func newWorld(t *testing.T) *world {
 	w.acts, err = activities.New(activities.Config{
 		Deliveries: w.Store, Sources: w, Recorder: w, Sender: w, Prepared: w, Observer: uncounted{}, Purger: w.Store,
 		Circuits: w.Store, Jobs: w.Store, Director: director{},
-		Retention: 720 * time.Hour, Gate: gate, Health: health, Schedule: webhook.DefaultSchedule(),
-		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Now: now, Logger: logger,
+		Retention: 720 * time.Hour, Flights: flights, Gate: gate, Health: health, Schedule: webhook.DefaultSchedule(),
+		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Patience: patience, Now: now, Logger: logger,
 	})
 	must(t, err)
 	w.env.RegisterActivity(w.acts)

@@ -18,7 +18,7 @@ func (a *Activities) attempt(ctx context.Context, c *claimed) (*store.Finished, 
 	s := c.Shipment
 	req, err := a.request(s, c.attempt)
 	if err != nil {
-		return nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, s.Delivery.ID, c.owner))
+		return nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, c.owner, s.Delivery.ID))
 	}
 	if c.attempt == 1 {
 		a.cfg.Observer.FirstAttempt(a.cfg.Now().Sub(s.Event.ReceivedAt))

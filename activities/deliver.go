@@ -25,6 +25,8 @@ const (
 	deliverPermit = 200 * time.Millisecond
 	busyFirst     = time.Second
 	busyMost      = time.Minute
+	// A claim lasts for the longest attempt there may be; most end long before.
+	heldLook = 2 * time.Second
 )
 
 // Types of the errors by which Deliver asks to be run again. People read them in the Temporal UI.
@@ -40,6 +42,9 @@ const (
 func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	stop := beat(ctx)
 	defer stop()
+	if err := a.cfg.Flights.wait(ctx, t.DeliveryID); err != nil {
+		return "", fmt.Errorf("wait for the first attempt: %w", err)
+	}
 	info := activity.GetInfo(ctx)
 	owner := info.WorkflowExecution.ID + "/" + info.ActivityID
 	if parked, err := a.parkShut(ctx, t, owner); err != nil || parked {
@@ -131,12 +136,12 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 	case store.ClaimPaced:
 		return "", nil, again(ErrorPaced, "the endpoint's rate limit", c.Wait)
 	case store.ClaimHeld:
-		return "", nil, again(ErrorBusy, "another worker is making an attempt", c.Wait)
+		return "", nil, again(ErrorBusy, "another worker is making an attempt", min(c.Wait, heldLook))
 	case store.Claimed:
 	}
 	s, err := a.load(ctx, c.Delivery)
 	if err != nil {
-		return "", nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, t.DeliveryID, by.name))
+		return "", nil, errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, by.name, t.DeliveryID))
 	}
 	if outcome, closed, err := a.closeUnwanted(ctx, s, by); err != nil || closed {
 		return outcome, nil, err
@@ -149,7 +154,7 @@ func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment, by cl
 	d := s.Delivery
 	switch {
 	case s.Subscriber == nil:
-		if err := a.cfg.Deliveries.Unclaim(ctx, d.ID, by.name); err != nil {
+		if err := a.cfg.Deliveries.Unclaim(ctx, by.name, d.ID); err != nil {
 			return "", false, err
 		}
 		if _, err := a.cfg.Deliveries.CloseDelivery(ctx, d.ID, busbar.DeliveryCancelled, errGone.Error()); err != nil {
@@ -161,7 +166,7 @@ func (a *Activities) closeUnwanted(ctx context.Context, s intake.Shipment, by cl
 		return "", false, nil
 	case d.Status != busbar.DeliveryPending:
 		// The endpoint was disabled in the middle of draining it.
-		return Outcome(d.Status), true, a.cfg.Deliveries.Unclaim(ctx, d.ID, by.name)
+		return Outcome(d.Status), true, a.cfg.Deliveries.Unclaim(ctx, by.name, d.ID)
 	}
 	parked, err := a.cfg.Deliveries.ParkShut(ctx, d.Environment, d.ID, by.name, true)
 	if err != nil || !parked {

@@ -12,7 +12,7 @@ import (
 // unclaim lets the claim of the first attempt end, unsent.
 func (w *world) unclaim(t *testing.T, target activities.Target) {
 	t.Helper()
-	must(t, w.Unclaim(t.Context(), target.DeliveryID, "first"))
+	must(t, w.Unclaim(t.Context(), "first", target.DeliveryID))
 }
 
 func TestADatabaseAwayBeforeSendingIsNoAttempt(t *testing.T) {

@@ -17,26 +17,26 @@ const ClaimMargin = 5 * time.Second
 
 // First makes the first attempt at an endpoint that answers well, as a local activity in the event's own task. What it
 // cannot do quickly it leaves to Deliver.
+//
+// Workflows that began under earlier code run it; Firsts has taken its place.
 func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
-	s, prepared := a.cfg.Prepared.Take(t.DeliveryID)
-	leave := func(o Outcome) (Outcome, error) {
-		if prepared {
-			return o, a.cfg.Deliveries.Unclaim(ctx, t.DeliveryID, intake.FirstOwner)
-		}
-		return o, nil
+	outcomes, err := a.Firsts(ctx, FirstsInput{
+		Environment: t.Environment, Targets: []FirstTarget{{DeliveryID: t.DeliveryID, EndpointID: t.EndpointID}},
+	})
+	if err != nil {
+		return "", err
 	}
-	if !a.cfg.Health.Quick(string(t.EndpointID)) {
-		return leave(OutcomeSlow)
-	}
-	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
-		if sub, ok := subs.Get(t.EndpointID); ok && sub.RateLimit > 0 {
-			// It may have to wait, which must not hold up the task.
-			return leave(OutcomeBusy)
-		}
-	}
+	return outcomes[0], nil
+}
+
+// first makes one first attempt. What was prepared is claimed already, and nothing was sent.
+func (a *Activities) first(ctx context.Context, t Target, s intake.Shipment, prepared bool) (Outcome, error) {
 	release, ok := a.permit(ctx, t, firstPermit, s.Subscriber)
+	if !ok && prepared {
+		return OutcomeBusy, a.cfg.Deliveries.Unclaim(ctx, intake.FirstOwner, t.DeliveryID)
+	}
 	if !ok {
-		return leave(OutcomeBusy)
+		return OutcomeBusy, nil
 	}
 	defer release()
 	c := &claimed{Shipment: s, owner: intake.FirstOwner, attempt: 1}

@@ -20,6 +20,8 @@ type ProcessEventInput struct {
 	Deliveries  []Delivery         `json:"deliveries,omitempty"`
 	// More: there are too many deliveries to travel here, so they are read in pages.
 	More bool `json:"more,omitempty"`
+	// Together: the first attempts are made by one activity. Workflows that began under earlier code make them one by one.
+	Together bool `json:"together,omitempty"`
 }
 
 // MaxInlineDeliveries is how many deliveries travel in the input.
@@ -95,7 +97,7 @@ func (p *processEvent) run(ctx workflow.Context) (ProcessEventResult, error) {
 		return p.result, err
 	}
 	var firstErr error
-	for _, d := range deliveries {
+	begin := func(d Delivery) {
 		group.Add(1)
 		workflow.GoNamed(ctx, string(d.ID), func(ctx workflow.Context) {
 			defer group.Done()
@@ -104,8 +106,67 @@ func (p *processEvent) run(ctx workflow.Context) (ProcessEventResult, error) {
 			}
 		})
 	}
+	together := deliveries
+	for len(together) > 0 && (!p.in.Together || !together[0].Quick) {
+		begin(together[0])
+		together = together[1:]
+	}
+	for part := range slices.Chunk(together, firstsPage) {
+		group.Add(1)
+		workflow.GoNamed(ctx, "first attempts", func(ctx workflow.Context) {
+			defer group.Done()
+			left, err := p.firsts(ctx, part)
+			if err != nil && firstErr == nil {
+				firstErr = err
+			}
+			for _, d := range left {
+				begin(d)
+			}
+		})
+	}
 	group.Wait(ctx)
 	return p.result, firstErr
+}
+
+// firstsPage is how many first attempts one activity makes.
+const firstsPage = 100
+
+// firsts makes first attempts together, and gives those deliveries that have not come to an end by it. Those that left the
+// quick way for their endpoints' sake are shown.
+func (p *processEvent) firsts(ctx workflow.Context, page []Delivery) ([]Delivery, error) {
+	in := activities.FirstsInput{Environment: p.in.Environment, EventID: p.in.EventID}
+	for _, d := range page {
+		in.Targets = append(in.Targets, activities.FirstTarget{DeliveryID: d.ID, EndpointID: d.EndpointID})
+	}
+	options := firstOptions
+	options.Summary = fmt.Sprintf("POST to %d endpoints", len(page))
+	if len(page) == 1 {
+		options.Summary = summary(page[0])
+	}
+	var a *activities.Activities
+	var outcomes []activities.Outcome
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), a.Firsts, in).Get(ctx, &outcomes)
+	if err != nil || len(outcomes) != len(page) {
+		workflow.GetLogger(ctx).Warn("left first attempts to the regular way", "event_id", p.in.EventID, "error", err)
+		outcomes = slices.Repeat([]activities.Outcome{activities.OutcomeBusy}, len(page))
+	}
+	before := len(p.failing)
+	var left []Delivery
+	for i, d := range page {
+		if outcomes[i].Open() {
+			d.Quick = false
+			left = append(left, d)
+		}
+		if outcomes[i].Open() && outcomes[i] != activities.OutcomeBusy {
+			p.failing = append(p.failing, string(d.EndpointID))
+		}
+		p.count(outcomes[i])
+	}
+	p.open -= len(page) - len(left)
+	if len(p.failing) == before {
+		return left, nil
+	}
+	return left, p.showFailing(ctx)
 }
 
 // readAll reads the deliveries in pages.
@@ -140,7 +201,7 @@ func (p *processEvent) deliver(ctx workflow.Context, d Delivery) error {
 	if d.Quick {
 		outcome = p.first(ctx, d)
 	}
-	if outcome == activities.OutcomeRetry || outcome == activities.OutcomeSlow || outcome == activities.OutcomeBusy {
+	if outcome.Open() {
 		if d.Quick && outcome != activities.OutcomeBusy {
 			p.failing = append(p.failing, string(d.EndpointID))
 			if err := p.showFailing(ctx); err != nil {
@@ -159,11 +220,9 @@ func (p *processEvent) deliver(ctx workflow.Context, d Delivery) error {
 
 // first makes the first attempt in this very task. An error says nothing about the endpoint: Deliver takes over.
 func (p *processEvent) first(ctx workflow.Context, d Delivery) activities.Outcome {
-	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout: busbar.MaxDeliveryTimeout + activities.ClaimMargin,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
-		Summary:             summary(d),
-	})
+	options := firstOptions
+	options.Summary = summary(d)
+	ctx = workflow.WithLocalActivityOptions(ctx, options)
 	var a *activities.Activities
 	var outcome activities.Outcome
 	t := activities.Target{Environment: p.in.Environment, DeliveryID: d.ID, EndpointID: d.EndpointID}
@@ -172,6 +231,11 @@ func (p *processEvent) first(ctx workflow.Context, d Delivery) activities.Outcom
 		return activities.OutcomeBusy
 	}
 	return outcome
+}
+
+var firstOptions = workflow.LocalActivityOptions{
+	StartToCloseTimeout: busbar.MaxDeliveryTimeout + activities.ClaimMargin,
+	RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 }
 
 // deliver runs Deliver until the delivery has come to an end, however long that takes.
@@ -210,7 +274,7 @@ func (p *processEvent) count(o activities.Outcome) {
 		p.result.Parked++
 	case activities.OutcomeCancelled:
 		p.result.Cancelled++
-	case activities.OutcomeRetry, activities.OutcomeBusy, activities.OutcomeSlow:
+	case activities.OutcomeRetry, activities.OutcomeBusy, activities.OutcomeSlow, activities.OutcomeUnderWay:
 	}
 }
 

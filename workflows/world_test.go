@@ -134,14 +134,16 @@ func newWorld(t *testing.T, schedule string) *world {
 	must(t, err)
 	s, err := webhook.ParseSchedule(schedule)
 	must(t, err)
+	flights := activities.NewFlights()
+	t.Cleanup(flights.Close)
 	gate, err := webhook.NewGate(webhook.GateConfig{})
 	must(t, err)
 	health, err := webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
 		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w, Retention: 720 * time.Hour,
-		Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
-		Timeout: 15 * time.Second, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
+		Flights: flights, Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
+		Timeout: 15 * time.Second, Patience: time.Minute, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	workflows.Register(w.env, acts)
@@ -185,7 +187,7 @@ func (w *world) event(endpoints ...busbar.EndpointID) workflows.ProcessEventInpu
 		Data: json.RawMessage(`{"state":{"level":100}}`),
 	}
 	a := store.Accepted{Event: e}
-	in := workflows.ProcessEventInput{Environment: e.Environment, EventID: e.ID}
+	in := workflows.ProcessEventInput{Environment: e.Environment, EventID: e.ID, Together: true}
 	for _, id := range endpoints {
 		d := busbar.Delivery{
 			ID: busbar.NewDeliveryID(), Environment: e.Environment, EventID: e.ID, EventType: e.Type, EndpointID: id,

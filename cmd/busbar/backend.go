@@ -50,6 +50,7 @@ type backend struct {
 	listeners  *listener.Exchange
 	recorder   *batch.Batcher[*store.Finished]
 	worker     worker.Worker
+	flights    *activities.Flights
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
 	readiness  *readiness
@@ -172,10 +173,11 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	if err != nil {
 		return err
 	}
+	b.flights = activities.NewFlights()
 	acts, err := activities.New(activities.Config{
 		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.listeners.Sender(b.sender), Prepared: handoff,
-		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Jobs: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
-		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Now: time.Now, Logger: b.cfg.logger,
+		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Jobs: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Flights: b.flights, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Patience: activities.DefaultPatience, Now: time.Now, Logger: b.cfg.logger,
 	})
 	if err != nil {
 		return err
@@ -250,6 +252,9 @@ func (b *backend) Close() {
 	// What it carries out is put on record through the intake.
 	if b.worker != nil {
 		b.worker.Stop()
+	}
+	if b.flights != nil {
+		b.flights.Close()
 	}
 	if b.cancel != nil {
 		b.cancel()

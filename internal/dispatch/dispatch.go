@@ -38,7 +38,7 @@ func New(c client.Client, namespace string, s *store.Store, eager bool) *Dispatc
 
 // StartEvent starts the workflow of an event; that it was started before is a success.
 func (d *Dispatcher) StartEvent(ctx context.Context, s intake.Start) error {
-	in := workflows.ProcessEventInput{Environment: s.Event.Environment, EventID: s.Event.ID}
+	in := workflows.ProcessEventInput{Environment: s.Event.Environment, EventID: s.Event.ID, Together: true}
 	if len(s.Refs) > workflows.MaxInlineDeliveries {
 		in.More = true
 	} else {

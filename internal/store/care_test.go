@@ -219,7 +219,7 @@ func TestParkingNeedsAnEndpointThatIsShut(t *testing.T) {
 		if park("another") {
 			t.Error("parked while another is sending it")
 		}
-		if err := s.Unclaim(t.Context(), d.ID, "w"); err != nil {
+		if err := s.Unclaim(t.Context(), "w", d.ID); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := s.RequestRetry(t.Context(), busbar.Sandbox, d.ID, nil); err != nil {

@@ -160,10 +160,10 @@ func (s *Store) recordCut(tx *gorm.DB, row *deliveryRow, req ClaimRequest) error
 }
 
 // Unclaim gives the right back when nothing was sent.
-func (s *Store) Unclaim(ctx context.Context, id busbar.DeliveryID, owner string) error {
+func (s *Store) Unclaim(ctx context.Context, owner string, ids ...busbar.DeliveryID) error {
 	return s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
 		err := tx.Exec(`UPDATE deliveries SET claim_owner = '', claim_until = 0, claim_attempt = attempts
-			WHERE id = ? AND claim_owner = ?`, string(id), owner).Error
+			WHERE id IN ? AND claim_owner = ?`, deliveryIDs(ids), owner).Error
 		if err != nil {
 			return fmt.Errorf("give claim back: %w", err)
 		}

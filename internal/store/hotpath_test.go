@@ -166,13 +166,13 @@ func TestAClaimIsForOneOwner(t *testing.T) {
 		if c := claimAs(t, s, id, "w2"); c.Outcome != store.ClaimHeld || c.Wait <= 0 {
 			t.Errorf("claim of another = %s, wait %s; want held", c.Outcome, c.Wait)
 		}
-		if err := s.Unclaim(t.Context(), id, "w2"); err != nil {
+		if err := s.Unclaim(t.Context(), "w2", id); err != nil {
 			t.Fatal(err)
 		}
 		if c := claimAs(t, s, id, "w2"); c.Outcome != store.ClaimHeld {
 			t.Errorf("giving back another's claim took effect: %s", c.Outcome)
 		}
-		if err := s.Unclaim(t.Context(), id, "w1"); err != nil {
+		if err := s.Unclaim(t.Context(), "w1", id); err != nil {
 			t.Fatal(err)
 		}
 		if c := claimAs(t, s, id, "w2"); c.Outcome != store.Claimed || c.Attempt != 1 {

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"busbar"
+)
+
+// FreshClaim asks for the right to send deliveries for the first time.
+type FreshClaim struct {
+	Deliveries []busbar.DeliveryID
+	Owner      string
+	// For is how long the right lasts.
+	For time.Duration
+}
+
+// ClaimFresh takes, in one transaction, the right to send those deliveries that are due and that nobody has or ever had the
+// right to. The others are for Claim. It gives those that it has claimed, for their first attempt.
+func (s *Store) ClaimFresh(ctx context.Context, req FreshClaim) ([]busbar.Delivery, error) {
+	var rows []deliveryRow
+	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		now := s.now()
+		// The primary key.
+		err := tx.Raw(`UPDATE deliveries SET claim_owner = ?, claim_until = ?, claim_attempt = 1
+			WHERE id IN ? AND status = 'pending' AND claim_owner = '' AND claim_attempt = 0 AND attempts = 0
+				AND NOT retry_now AND next_attempt_at <= ? AND rate_slot = 0
+			RETURNING *`, req.Owner, micros(now.Add(req.For)), deliveryIDs(req.Deliveries), micros(now)).Scan(&rows).Error
+		if err != nil {
+			return fmt.Errorf("claim deliveries: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return deliveries(rows)
+}
+
+func deliveryIDs(ids []busbar.DeliveryID) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return texts
+}
