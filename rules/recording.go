@@ -11,13 +11,28 @@ import (
 type Recording struct {
 	Environment busbar.Environment
 	Sites       []*busbar.Site
-	// Devices are those of the sites. What they are called and can do, and their settings, are taken as they are now; so are the
-	// states of those that no event is about. The states of the others are in the events.
+	// Devices are those of the sites. What they are called and can do, and their settings, are taken as they are given; so are
+	// the states of those that no event is about. The states of the others are in the events.
 	Devices []*busbar.Device
 	// Events are in the order in which they were received. Those of one site are played in the order of their Seq.
 	Events []busbar.Event
 	// Until is how long holds may end, and windows open, after the last event.
 	Until time.Time
+}
+
+// Recall puts a device into the state that an event told, as of now.
+func Recall(d *busbar.Device, e *busbar.Event) error {
+	data, err := decode(e)
+	if err != nil {
+		return err
+	}
+	if t, ok := tells(e, data); ok {
+		d.Announced, d.SyncLost, d.ReportedAt = t.state, t.lost, e.Timestamp
+		if t.lost {
+			d.ReportedAt = e.Timestamp.Add(-d.StaleAfter)
+		}
+	}
+	return nil
 }
 
 // ordered gives the events of each site in the order of Seq, in the places that they have together.

@@ -95,6 +95,8 @@ type API struct {
 	Config
 	catalog *catalog
 	limits  *limits
+	// backtests has room for those that run at the same time.
+	backtests chan struct{}
 }
 
 // New checks the configuration.
@@ -127,5 +129,5 @@ func New(cfg Config) (*API, error) {
 	if cfg.WorkflowURL == nil {
 		cfg.WorkflowURL = func(string, string) string { return "" }
 	}
-	return &API{Config: cfg, catalog: newCatalog(cfg.Store), limits: newLimits(rate.Limit(cfg.RateLimit))}, nil
+	return &API{Config: cfg, catalog: newCatalog(cfg.Store), limits: newLimits(rate.Limit(cfg.RateLimit)), backtests: make(chan struct{}, 1)}, nil
 }

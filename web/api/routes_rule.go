@@ -75,6 +75,15 @@ func ruleRoutes() []Route {
 			Example: ruleExample, Handle: (*API).checkRule,
 		},
 		{
+			Method: http.MethodPost, Path: "/v1/rules/backtest", Group: groupRules,
+			Summary: "Try a rule on recorded events: what it would have done, had it been active",
+			Scopes:  []busbar.Scope{busbar.ScopeRules}, Body: BacktestBody{}, Answer: Backtest{}, Status: http.StatusOK,
+			Codes: with(bodyCodes(), busbar.CodeInvalidExpression),
+			Example: `{"since":"2026-06-01T00:00:00Z","rule":{"name":"Charge the car","on":["device.updated"],"deviceType":"battery","if":"state.level >= 99",` +
+				`"then":[{"push":{"device":"find(site.evChargers, .state.isConnected)","command":"charge"}}]}}`,
+			Handle: (*API).backtestRule,
+		},
+		{
 			Method: http.MethodGet, Path: "/v1/rules/schema", Group: groupRules,
 			Summary: "The variables, functions, fields and commands that rules may use, for editors", Scopes: readRules(),
 			Query:  []Param{{"deviceType", "A family, when the rule has one: the types of state and previous.", "battery"}},
