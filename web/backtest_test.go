@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,49 @@ func TestBacktestRule(t *testing.T) {
 	}
 }
 
+// A rule is compared with what is saved of it.
+func TestBacktestAgainstSavedRule(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	a.createHome()
+	rule := strings.Replace(fullBattery, `{"name"`, `{"id":"car","mode":"disabled","name"`, 1)
+	since := fmt.Sprintf(`,"since":%q`, a.now().Format(time.RFC3339Nano))
+	a.report("ev-charger", `{"isConnected":true,"status":"plugged"}`)
+	for _, level := range []int{90, 97, 100, 94, 97, 90} {
+		a.advance(time.Minute)
+		a.report("battery", fmt.Sprintf(`{"level":%d}`, level))
+	}
+	try := func(body string) string {
+		t.Helper()
+		got := want[api.Backtest](a, http.StatusOK, http.MethodPost, "/v1/rules/backtest", `{`+body+since+`}`)
+		against := "nothing"
+		if got.Against != nil {
+			against = fmt.Sprintf("%s %d", got.Against.RuleID, got.Against.Version)
+		}
+		return fmt.Sprintf("against %s: %d commands, %d added, %d removed, %d changed", against, len(got.Commands), len(got.Diff.Added), len(got.Diff.Removed), len(got.Diff.Changed))
+	}
+	if got := try(`"rule":` + rule); got != "against nothing: 1 commands, 1 added, 0 removed, 0 changed" {
+		t.Errorf("before it is saved: %s", got)
+	}
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", rule)
+	sooner := strings.Replace(rule, "level >= 99", "level >= 97", 1)
+	stronger := strings.Replace(rule, `"value":"10"`, `"value":"12"`, 1)
+	never := strings.Replace(rule, "level >= 99", "level >= 99 and now.hour > 24", 1)
+	for name, c := range map[string]struct{ body, want string }{
+		"saved":            {`"ruleId":"car"`, "against car 1: 1 commands, 0 added, 0 removed, 0 changed"},
+		"the same":         {`"rule":` + rule, "against car 1: 1 commands, 0 added, 0 removed, 0 changed"},
+		"sooner":           {`"rule":` + sooner, "against car 1: 2 commands, 2 added, 1 removed, 0 changed"},
+		"stronger":         {`"rule":` + stronger, "against car 1: 1 commands, 0 added, 0 removed, 1 changed"},
+		"never":            {`"rule":` + never, "against car 1: 0 commands, 0 added, 1 removed, 0 changed"},
+		"without an id":    {`"rule":` + fullBattery, "against nothing: 1 commands, 1 added, 0 removed, 0 changed"},
+		"named separately": {`"rule":` + fullBattery + `,"ruleId":"car"`, "against car 1: 1 commands, 0 added, 0 removed, 0 changed"},
+	} {
+		if got := try(c.body); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func counts(b *api.Backtest) map[string]int {
 	n := make(map[string]int)
 	for decision, times := range b.Decisions {
@@ -87,12 +131,15 @@ func TestBacktestThatCannotBeMade(t *testing.T) {
 		status int
 		code   busbar.Code
 	}{
-		"no rule":             {`{"since":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
-		"no since":            {`{"rule":` + fullBattery + `}`, 422, busbar.CodeValidationFailed},
-		"no time":             {`{"rule":` + fullBattery + `,"since":"yesterday"}`, 422, busbar.CodeValidationFailed},
-		"a time to come":      {`{"rule":` + fullBattery + `,"since":"2100-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
-		"the end comes first": {`{"rule":` + fullBattery + `,"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
-		"a rule that is none": {`{"rule":{"name":"x"},"since":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
+		"a rule that is not there":              {`{"ruleId":"none","since":"2026-01-01T00:00:00Z"}`, 404, busbar.CodeNotFound},
+		"one to compare with that is not there": {`{"rule":` + fullBattery + `,"ruleId":"none","since":"2026-01-01T00:00:00Z"}`, 404, busbar.CodeNotFound},
+		"an id that is none":                    {`{"ruleId":"a/b","since":"2026-01-01T00:00:00Z"}`, 404, busbar.CodeNotFound},
+		"no rule":                               {`{"since":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
+		"no since":                              {`{"rule":` + fullBattery + `}`, 422, busbar.CodeValidationFailed},
+		"no time":                               {`{"rule":` + fullBattery + `,"since":"yesterday"}`, 422, busbar.CodeValidationFailed},
+		"a time to come":                        {`{"rule":` + fullBattery + `,"since":"2100-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
+		"the end comes first":                   {`{"rule":` + fullBattery + `,"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
+		"a rule that is none":                   {`{"rule":{"name":"x"},"since":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeValidationFailed},
 		"a condition that does not compile": {
 			`{"rule":{"name":"x","on":["a.b"],"if":"sate","then":[{"emit":{"type":"a.b"}}]},"since":"2026-01-01T00:00:00Z"}`, 422, busbar.CodeInvalidExpression,
 		},

@@ -77,11 +77,10 @@ func ruleRoutes() []Route {
 		{
 			Method: http.MethodPost, Path: "/v1/rules/backtest", Group: groupRules,
 			Summary: "Try a rule on recorded events: what it would have done, had it been active",
-			Scopes:  []busbar.Scope{busbar.ScopeRules}, Body: BacktestBody{}, Answer: Backtest{}, Status: http.StatusOK,
-			Codes: with(bodyCodes(), busbar.CodeInvalidExpression),
-			Example: `{"since":"2026-06-01T00:00:00Z","rule":{"name":"Charge the car","on":["device.updated"],"deviceType":"battery","if":"state.level >= 99",` +
-				`"then":[{"push":{"device":"find(site.evChargers, .state.isConnected)","command":"charge"}}]}}`,
-			Handle: (*API).backtestRule,
+			Scopes:  writeRules(), Body: BacktestBody{}, Answer: Backtest{}, Status: http.StatusOK,
+			Codes:   with(bodyCodes(), busbar.CodeNotFound, busbar.CodeInvalidExpression),
+			Example: `{"since":"2026-06-01T00:00:00Z","rule":` + ruleExample + `}`,
+			Handle:  (*API).backtestRule,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/rules/schema", Group: groupRules,

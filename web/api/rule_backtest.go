@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,9 +20,10 @@ const maxBacktestBytes = 64 << 20
 
 // BacktestBody says what is to be tried on which part of the history.
 type BacktestBody struct {
-	Rule  strictjson.Optional[json.RawMessage] `json:"rule" required:"true" doc:"A rule as for POST /v1/rules/check."`
-	Since strictjson.Optional[string]          `json:"since" required:"true" format:"date-time" doc:"From when on events were received; RFC 3339."`
-	Until strictjson.Optional[string]          `json:"until" format:"date-time" doc:"Until when; now when absent."`
+	Rule   strictjson.Optional[json.RawMessage] `json:"rule" doc:"A rule as for POST /v1/rules. It is compared with the one of its id, or of ruleId."`
+	RuleID strictjson.Optional[string]          `json:"ruleId" doc:"A saved rule: what it would have done, when no other rule is given."`
+	Since  strictjson.Optional[string]          `json:"since" required:"true" format:"date-time" doc:"From when on events were received; RFC 3339."`
+	Until  strictjson.Optional[string]          `json:"until" format:"date-time" doc:"Until when; now when absent."`
 }
 
 // Backtest is what a rule would have done, had it been active.
@@ -34,7 +36,14 @@ type Backtest struct {
 	Runs      []BacktestRun          `json:"runs" doc:"All but where the condition was false, or true already."`
 	Commands  []BacktestCommand      `json:"commands"`
 	Emissions []BacktestEmission     `json:"emissions"`
-	Diff      BacktestDiff           `json:"diff"`
+	Against   *BacktestAgainst       `json:"against" doc:"What it was compared with; null: no rule of this id is saved."`
+	Diff      BacktestDiff           `json:"diff" doc:"To that; when there is none, all commands are added."`
+}
+
+// BacktestAgainst is the version in force of a saved rule.
+type BacktestAgainst struct {
+	RuleID  busbar.RuleID `json:"ruleId"`
+	Version int           `json:"version"`
 }
 
 // BacktestRun is a would-be run.
@@ -70,7 +79,7 @@ type BacktestEmission struct {
 
 // BacktestDiff is what the rule would have commanded otherwise than the version in force.
 type BacktestDiff struct {
-	Added   []BacktestCommand `json:"added" doc:"All, when there is no version to compare with."`
+	Added   []BacktestCommand `json:"added"`
 	Removed []BacktestCommand `json:"removed"`
 	Changed []BacktestChange  `json:"changed"`
 }
@@ -90,7 +99,7 @@ func (a *API) backtestRule(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	versions, err := body.versions()
+	versions, err := a.versionsToTry(ctx, r.Env, &body)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +119,9 @@ func (a *API) backtestRule(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, fmt.Errorf("back-test rule: %w", err)
 	}
 	view := viewBacktest(results)
+	if len(versions) > 1 {
+		view.Against = &BacktestAgainst{busbar.RuleID(versions[1].ID), versions[1].Version}
+	}
 	view.Since, view.Events, view.Truncated = Time(since), len(rec.Events), view.Truncated || more
 	return &Reply{http.StatusOK, view}, nil
 }
@@ -143,20 +155,57 @@ func (b *BacktestBody) period(now time.Time) (since, until time.Time, err error)
 	return since, until, nil
 }
 
-// versions are the rule to try and, after it, the one to compare it with.
-func (b *BacktestBody) versions() ([]*rules.Standing, error) {
-	if !b.Rule.Has() {
-		return nil, busbar.Invalid("rule", "required", "is missing")
+// versionsToTry are the rule to try and, after it, the one to compare it with, when there is one. A saved rule is compared with
+// itself.
+func (a *API) versionsToTry(ctx context.Context, env busbar.Environment, b *BacktestBody) ([]*rules.Standing, error) {
+	var given *rules.Standing
+	id := b.RuleID.Value
+	switch {
+	case b.Rule.Has():
+		rule, err := rules.ParseJSON(b.Rule.Value)
+		if err != nil {
+			return nil, err
+		}
+		compiled, err := rules.Compile(rule)
+		if err != nil {
+			return nil, err
+		}
+		given = &rules.Standing{Compiled: compiled, ID: cmp.Or(id, rule.ID), Version: 1}
+		id = given.ID
+	case !b.RuleID.Has():
+		return nil, busbar.Invalid("rule", "required", "one of rule and ruleId is needed")
 	}
-	rule, err := rules.ParseJSON(b.Rule.Value)
+	saved, err := a.savedRule(ctx, env, id)
+	switch {
+	case busbar.CodeOf(err) == busbar.CodeNotFound && given != nil && !b.RuleID.Has():
+		return []*rules.Standing{given}, nil
+	case err != nil:
+		return nil, err
+	case given == nil:
+		return []*rules.Standing{saved, saved}, nil
+	}
+	given.Version = saved.Version + 1
+	return []*rules.Standing{given, saved}, nil
+}
+
+// savedRule is the version in force of a rule.
+func (a *API) savedRule(ctx context.Context, env busbar.Environment, id string) (*rules.Standing, error) {
+	if !busbar.ValidID(id) {
+		return nil, busbar.NotFound("rule", shorten(id))
+	}
+	saved, err := a.Store.Rule(ctx, env, busbar.RuleID(id))
 	if err != nil {
 		return nil, err
+	}
+	rule, err := rules.ParseJSON(saved.Text)
+	if err != nil {
+		return nil, fmt.Errorf("read rule %s: %w", id, err)
 	}
 	compiled, err := rules.Compile(rule)
 	if err != nil {
 		return nil, err
 	}
-	return []*rules.Standing{{Compiled: compiled, ID: rule.ID, Version: 1}}, nil
+	return &rules.Standing{Compiled: compiled, ID: id, Version: saved.Version}, nil
 }
 
 // spanOf is the part of the history that versions of a rule are about.
