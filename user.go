@@ -141,9 +141,9 @@ func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 type AuditEntry struct {
 	ID AuditID
 	At time.Time
-	// UserID and UserName are those at the time; the user may be gone since.
-	UserID   UserID
-	UserName string
+	// ActorID and ActorName are those of a user or of an API key at the time; it may be gone since.
+	ActorID   string
+	ActorName string
 	// Address is where the request came from.
 	Address string
 	// Environment is empty for what concerns both.

@@ -52,7 +52,7 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		}
 	}
 	must(t, a.store.AddAudit(t.Context(), &busbar.AuditEntry{
-		ID: busbar.NewAuditID(), At: a.now(), UserID: admin.ID, UserName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
+		ID: busbar.NewAuditID(), At: a.now(), ActorID: string(admin.ID), ActorName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
 		Action: "endpoint.update", Target: text(good["id"]), Before: json.RawMessage(`{"maxInFlight":16}`), After: json.RawMessage(`{"maxInFlight":4}`),
 	}))
 	create("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)

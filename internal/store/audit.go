@@ -13,8 +13,8 @@ import (
 type auditRow struct {
 	ID          string `gorm:"column:id;primaryKey"`
 	At          int64  `gorm:"column:at"`
-	UserID      string `gorm:"column:user_id"`
-	UserName    string `gorm:"column:user_name"`
+	ActorID     string `gorm:"column:actor_id"`
+	ActorName   string `gorm:"column:actor_name"`
 	Address     string `gorm:"column:address"`
 	Environment string `gorm:"column:environment"`
 	Action      string `gorm:"column:action"`
@@ -30,7 +30,7 @@ func (r *auditRow) position() position { return position{r.At, r.ID} }
 
 func (r *auditRow) entry() (busbar.AuditEntry, error) {
 	e := busbar.AuditEntry{
-		ID: busbar.AuditID(r.ID), At: fromMicros(r.At), UserID: busbar.UserID(r.UserID), UserName: r.UserName,
+		ID: busbar.AuditID(r.ID), At: fromMicros(r.At), ActorID: r.ActorID, ActorName: r.ActorName,
 		Address: r.Address, Environment: busbar.Environment(r.Environment), Action: r.Action, Target: r.Target,
 	}
 	if r.Before != "" {
@@ -45,7 +45,7 @@ func (r *auditRow) entry() (busbar.AuditEntry, error) {
 // AddAudit keeps an entry of the audit log.
 func (s *Store) AddAudit(ctx context.Context, e *busbar.AuditEntry) error {
 	row := auditRow{
-		ID: string(e.ID), At: micros(e.At), UserID: string(e.UserID), UserName: e.UserName, Address: e.Address,
+		ID: string(e.ID), At: micros(e.At), ActorID: e.ActorID, ActorName: e.ActorName, Address: e.Address,
 		Environment: string(e.Environment), Action: e.Action, Target: e.Target, Before: string(e.Before), After: string(e.After),
 	}
 	return s.write(ctx, s.durable, func(db *gorm.DB) error {

@@ -232,7 +232,7 @@ func TestAuditIsReadAsWrittenAndPurgedAfterAYear(t *testing.T) {
 			t.Fatal(err)
 		}
 		entry := busbar.AuditEntry{
-			ID: busbar.NewAuditID(), At: s.clock.now(), UserID: u.ID, UserName: u.Name, Address: "127.0.0.1",
+			ID: busbar.NewAuditID(), At: s.clock.now(), ActorID: string(u.ID), ActorName: u.Name, Address: "127.0.0.1",
 			Environment: busbar.Live, Action: "endpoint.update", Target: "ep_1",
 			Before: json.RawMessage(`{"enabled":true}`), After: json.RawMessage(`{"enabled":false}`),
 		}

@@ -20,10 +20,8 @@ type Operation struct {
 	// Method and Path are a route's own; the path's parameters stand in braces there, and in Params here.
 	Method, Path string
 	Environment  busbar.Environment
-	// Actor is who asks; it keeps the idempotency keys of one apart from those of another.
-	Actor string
-	// Name is what they are called, for what keeps who did it.
-	Name   string
+	// Actor is who asks; the id keeps the idempotency keys of one apart from those of another.
+	Actor  Actor
 	Params map[string]string
 	Query  url.Values
 	// Body is written as JSON; nil is {}.
@@ -57,8 +55,8 @@ func (a *API) Do(ctx context.Context, op Operation) (any, error) {
 		return nil, err
 	}
 	req := &Request{
-		Key: busbar.APIKey{ID: busbar.KeyID(op.Actor), Name: op.Name, Environment: op.Environment, Scopes: []busbar.Scope{busbar.ScopeAll}},
-		Env: op.Environment, Params: op.Params, Query: query, Body: []byte("{}"), Extend: op.Extend,
+		Key:   busbar.APIKey{ID: busbar.KeyID(op.Actor.ID), Name: op.Actor.Name, Environment: op.Environment, Scopes: []busbar.Scope{busbar.ScopeAll}},
+		Actor: op.Actor, Env: op.Environment, Params: op.Params, Query: query, Body: []byte("{}"), Extend: op.Extend,
 	}
 	if req.Extend == nil {
 		req.Extend = func(time.Duration) error { return nil }
@@ -79,7 +77,7 @@ func (a *API) Do(ctx context.Context, op Operation) (any, error) {
 			APIKeyID: req.Key.ID, Route: op.Method + " " + op.Path, Key: op.Once, BodyHash: sha256.Sum256(req.Body),
 		}
 	}
-	reply, err := route.Handle(a, ctx, req)
+	reply, err := a.run(ctx, route, req)
 	if err != nil {
 		return nil, err
 	}

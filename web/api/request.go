@@ -83,7 +83,9 @@ func listOf[F, T any](page busbar.Page[F], view func(*F) T) *Reply {
 
 // create runs a creation once for an Idempotency-Key. What fill returns is the answer's data.
 func (a *API) create(ctx context.Context, r *Request, status int, fill func(tx *store.Tx) (any, error)) (*Reply, error) {
+	made := false
 	answer, err := a.Store.Once(ctx, r.Idempotency, func(tx *store.Tx) (store.Answer, error) {
+		made = true
 		data, err := fill(tx)
 		if err != nil {
 			return store.Answer{}, err
@@ -97,5 +99,6 @@ func (a *API) create(ctx context.Context, r *Request, status int, fill func(tx *
 	if err != nil {
 		return nil, err
 	}
+	r.repeated = !made
 	return &Reply{answer.Status, json.RawMessage(answer.Body)}, nil
 }

@@ -63,6 +63,7 @@ type Call struct {
 // Request is a request whose key was accepted.
 type Request struct {
 	Key    busbar.APIKey
+	Actor  Actor
 	Env    busbar.Environment
 	Params map[string]string
 	Query  url.Values
@@ -73,6 +74,8 @@ type Request struct {
 	Idempotency *store.IdempotencyKey
 	// Extend gives the answer more time than the server usually does.
 	Extend func(time.Duration) error
+	// repeated: the answer is that of an earlier request with the same Idempotency-Key.
+	repeated bool
 }
 
 // Reply is a success.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,7 +52,10 @@ func (a *API) answer(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return nil, err
 	}
-	req := &Request{Key: key, Env: key.Environment, Params: call.Params, Query: query, Extend: extender(w)}
+	req := &Request{
+		Key: key, Actor: Actor{ID: string(key.ID), Name: key.Name + " " + key.Hint, Address: address(r)}, Env: key.Environment,
+		Params: call.Params, Query: query, Extend: extender(w),
+	}
 	if route.YAML {
 		req.YAML, req.WantYAML = isYAML(r.Header.Get("Content-Type")), wantsYAML(r.Header.Values("Accept"))
 	}
@@ -65,7 +69,16 @@ func (a *API) answer(ctx context.Context, w http.ResponseWriter, r *http.Request
 			return nil, err
 		}
 	}
-	return route.Handle(a, ctx, req)
+	return a.run(ctx, route, req)
+}
+
+// address is where a request came from.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // parseQuery refuses parameters that the route does not have.

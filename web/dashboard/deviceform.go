@@ -138,23 +138,18 @@ func createDevice(q *request) error {
 		}
 		return q.deviceForm(http.StatusUnprocessableEntity, nil, form)
 	}
-	return q.savedDevice("device.create", nil, created, "The device was created. It shows its state when it reports.")
+	return q.savedDevice(created, "The device was created. It shows its state when it reports.")
 }
 
 // savedDevice shows a secret that was made for the driver, which is never shown again.
-func (q *request) savedDevice(action string, before any, d api.Device, said string) error {
-	secret := d.Driver.Secret
-	d.Driver.Secret = ""
-	if err := q.audit(action, string(d.ID), before, d); err != nil {
-		return err
-	}
-	if secret == "" {
+func (q *request) savedDevice(d api.Device, said string) error {
+	if d.Driver.Secret == "" {
 		return q.done(q.at("/devices/%s", string(d.ID)), "%s", said)
 	}
 	q.private()
 	f := q.frame("devices", "Secret of a device")
 	f.Flash = &view.Flash{Tone: "good", Text: said}
-	return q.render(http.StatusOK, view.DeviceSecret(f, d, secret))
+	return q.render(http.StatusOK, view.DeviceSecret(f, d, d.Driver.Secret))
 }
 
 func editDevice(q *request) error {
@@ -186,7 +181,7 @@ func updateDevice(q *request) error {
 		}
 		return q.deviceForm(http.StatusUnprocessableEntity, &before, form)
 	}
-	return q.savedDevice("device.update", before, after, "The settings were saved.")
+	return q.savedDevice(after, "The settings were saved.")
 }
 
 func confirmDeleteDevice(q *request) error {
@@ -198,16 +193,9 @@ func confirmDeleteDevice(q *request) error {
 }
 
 func deleteDevice(q *request) error {
-	before, err := q.device()
-	if err != nil {
-		return err
-	}
-	_, err = ask[api.Deleted](q, http.MethodDelete, "/v1/devices/{id}", args{params: byID(q.id())})
+	_, err := ask[api.Deleted](q, http.MethodDelete, "/v1/devices/{id}", args{params: byID(q.id())})
 	if err := q.conflict(err, q.at("/devices/%s", q.id())); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("device.delete", q.id(), before, nil); err != nil {
-		return err
 	}
 	return q.done(q.at("/devices"), "The device was deleted.")
 }

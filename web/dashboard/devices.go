@@ -140,15 +140,12 @@ func changeSettings(q *request) error {
 		q.redirect(q.at("/devices/%s", q.id()))
 		return nil
 	}
-	after, err := ask[api.UpdatedSettings](q, http.MethodPost, "/v1/"+before.DeviceType.Segment()+"/{id}/settings", args{params: byID(q.id()), body: body})
+	_, err = ask[api.UpdatedSettings](q, http.MethodPost, "/v1/"+before.DeviceType.Segment()+"/{id}/settings", args{params: byID(q.id()), body: body})
 	if err != nil {
 		if !q.refused(err, &form) {
 			return err
 		}
 		return q.showDevice(http.StatusUnprocessableEntity, form)
-	}
-	if err := q.audit("device.settings", q.id(), before.Settings, after); err != nil {
-		return err
 	}
 	return q.done(q.at("/devices/%s", q.id()), "The settings were saved.")
 }
@@ -159,15 +156,12 @@ func setFault(q *request) error {
 	if v := form.Get("for"); v != "" {
 		body["for"] = v
 	}
-	fault, err := ask[api.Fault](q, http.MethodPost, "/v1/simulator/{id}/faults", args{params: byID(q.id()), body: body})
+	_, err := ask[api.Fault](q, http.MethodPost, "/v1/simulator/{id}/faults", args{params: byID(q.id()), body: body})
 	if err != nil {
 		if !q.refused(err, &form) {
 			return err
 		}
 		return q.showDevice(http.StatusUnprocessableEntity, form)
-	}
-	if err := q.audit("device.fault", q.id(), nil, fault); err != nil {
-		return err
 	}
 	return q.done(q.at("/devices/%s", q.id()), "The device misbehaves from now on.")
 }
@@ -176,17 +170,11 @@ func clearFaults(q *request) error {
 	if _, err := ask[api.Deleted](q, http.MethodDelete, "/v1/simulator/{id}/faults", args{params: byID(q.id())}); err != nil {
 		return err
 	}
-	if err := q.audit("device.clear_faults", q.id(), nil, nil); err != nil {
-		return err
-	}
 	return q.done(q.at("/devices/%s", q.id()), "The device behaves again.")
 }
 
 func endHold(q *request) error {
 	if _, err := ask[api.Hold](q, http.MethodDelete, "/v1/devices/{id}/hold", args{params: byID(q.id())}); err != nil {
-		return err
-	}
-	if err := q.audit("device.end_hold", q.id(), nil, nil); err != nil {
 		return err
 	}
 	return q.done(q.at("/devices/%s", q.id()), "Rules may act on the device again.")

@@ -155,9 +155,6 @@ func createEndpoint(q *request) error {
 		}
 		return q.endpointForm(http.StatusUnprocessableEntity, nil, form)
 	}
-	if err := q.audit("endpoint.create", string(created.ID), nil, created.Endpoint); err != nil {
-		return err
-	}
 	q.private()
 	f := q.frame("endpoints", "Endpoint created")
 	f.Flash = &view.Flash{Tone: "good", Text: "The endpoint was created. From now on it gets the events that it wants."}
@@ -241,18 +238,14 @@ func updateEndpoint(q *request) error {
 	}
 	form := q.form()
 	body, err := endpointBody(form, &before)
-	var after api.Endpoint
 	if err == nil {
-		after, err = ask[api.Endpoint](q, http.MethodPatch, "/v1/endpoints/{id}", args{params: byID(q.id()), body: body})
+		_, err = ask[api.Endpoint](q, http.MethodPatch, "/v1/endpoints/{id}", args{params: byID(q.id()), body: body})
 	}
 	if err != nil {
 		if !q.refused(err, &form, endpointFields()...) {
 			return err
 		}
 		return q.endpointForm(http.StatusUnprocessableEntity, &before, form)
-	}
-	if err := q.audit("endpoint.update", q.id(), before, after); err != nil {
-		return err
 	}
 	return q.done(q.at("/endpoints/%s", q.id()), "The settings were saved.")
 }
@@ -266,15 +259,7 @@ func disableEndpoint(q *request) error {
 }
 
 func (q *request) switchEndpoint(verb, said string) error {
-	before, err := q.endpoint()
-	if err != nil {
-		return err
-	}
-	after, err := ask[api.Endpoint](q, http.MethodPost, "/v1/endpoints/{id}/"+verb, args{params: byID(q.id())})
-	if err != nil {
-		return err
-	}
-	if err := q.audit("endpoint."+verb, q.id(), before, after); err != nil {
+	if _, err := ask[api.Endpoint](q, http.MethodPost, "/v1/endpoints/{id}/"+verb, args{params: byID(q.id())}); err != nil {
 		return err
 	}
 	return q.done(q.at("/endpoints/%s", q.id()), "%s", said)
@@ -303,9 +288,6 @@ func testEndpoint(q *request) error {
 		test.Problem = known.Message
 	} else {
 		test.Result = &result
-		if err := q.audit("endpoint.test", q.id(), nil, map[string]any{"deliveryId": result.DeliveryID, "statusCode": result.StatusCode}); err != nil {
-			return err
-		}
 	}
 	return q.showEndpoint(http.StatusOK, e, test)
 }
@@ -329,9 +311,6 @@ func revealSecret(q *request) error {
 	if err != nil {
 		return err
 	}
-	if err := q.audit("endpoint.reveal_secret", q.id(), nil, nil); err != nil {
-		return err
-	}
 	q.private()
 	return q.render(http.StatusOK, view.Secret(q.frame("endpoints", "Secret"), view.SecretPage{Endpoint: e, Secrets: secrets, Now: q.now()}))
 }
@@ -350,9 +329,6 @@ func rotateSecret(q *request) error {
 	if err := q.conflict(err, q.at("/endpoints/%s", q.id())); err != nil {
 		return stop(err)
 	}
-	if err := q.audit("endpoint.rotate_secret", q.id(), nil, body); err != nil {
-		return err
-	}
 	q.private()
 	f := q.frame("endpoints", "Secret")
 	f.Flash = &view.Flash{Tone: "good", Text: "There is a new secret. The one before goes on signing beside it until it expires."}
@@ -368,14 +344,7 @@ func confirmDeleteEndpoint(q *request) error {
 }
 
 func deleteEndpoint(q *request) error {
-	before, err := q.endpoint()
-	if err != nil {
-		return err
-	}
 	if _, err := ask[api.Deleted](q, http.MethodDelete, "/v1/endpoints/{id}", args{params: byID(q.id())}); err != nil {
-		return err
-	}
-	if err := q.audit("endpoint.delete", q.id(), before, nil); err != nil {
 		return err
 	}
 	return q.done(q.at("/endpoints"), "The endpoint was deleted, and its open deliveries were cancelled.")

@@ -146,9 +146,6 @@ func sendEvent(q *request) error {
 		var accepted api.AcceptedEvent
 		accepted, err = ask[api.AcceptedEvent](q, http.MethodPost, "/v1/events", args{body: body, once: form.Once})
 		if err == nil {
-			if err := q.audit("event.send", string(accepted.EventID), nil, body); err != nil {
-				return err
-			}
 			return q.done(q.at("/events/%s", url.PathEscape(string(accepted.EventID))), "The event was accepted.")
 		}
 	}

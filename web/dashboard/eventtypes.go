@@ -84,9 +84,6 @@ func createType(q *request) error {
 		var created api.EventType
 		created, err = ask[api.EventType](q, http.MethodPost, "/v1/event-types", args{body: body, once: form.Once})
 		if err == nil {
-			if err := q.audit("event_type.create", created.Name, nil, created); err != nil {
-				return err
-			}
 			return q.done(q.at("/event-types/%s", created.Name), "The event type was registered. It never changes from now on.")
 		}
 	}

@@ -74,9 +74,6 @@ func (q *request) startJob(kind busbar.JobKind) error {
 		}
 		return q.jobForm(http.StatusUnprocessableEntity, kind, e, form)
 	}
-	if err := q.audit("endpoint."+string(kind), q.id(), nil, map[string]any{"jobId": started.JobID, string(kind): body}); err != nil {
-		return err
-	}
 	return q.done(q.at("/jobs/%s", string(started.JobID)), "The job was started.")
 }
 
@@ -166,17 +163,10 @@ func cancelJob(q *request) error {
 }
 
 func (q *request) moveJob(verb, said string) error {
-	before, err := q.job()
-	if err != nil {
-		return err
-	}
 	path := q.at("/jobs/%s", q.id())
-	after, err := ask[api.Job](q, http.MethodPost, "/v1/jobs/{id}/"+verb, args{params: byID(q.id())})
+	_, err := ask[api.Job](q, http.MethodPost, "/v1/jobs/{id}/"+verb, args{params: byID(q.id())})
 	if err := q.conflict(err, path); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("job."+verb, q.id(), before, after); err != nil {
-		return err
 	}
 	return q.done(path, "%s", said)
 }

@@ -42,9 +42,6 @@ func push(q *request) error {
 		form.Values = url.Values{}
 		return q.showDevice(http.StatusUnprocessableEntity, form)
 	}
-	if err := q.audit("action.push", string(pushed.ID), nil, map[string]any{"deviceId": d.ID, "push": body}); err != nil {
-		return err
-	}
 	return q.done(q.at("/actions/%s", string(pushed.ID)), "The command is on its way.")
 }
 
@@ -84,19 +81,12 @@ func pushBody(form view.Form, d *api.Device) (map[string]any, error) {
 
 func cancelAction(q *request) error {
 	path := q.at("/actions/%s", q.id())
-	before, err := ask[api.ActionDetail](q, http.MethodGet, "/v1/actions/{id}", args{params: byID(q.id())})
-	if err != nil {
-		return err
-	}
-	after, err := ask[api.Action](q, http.MethodPost, "/v1/actions/{id}/cancel", args{params: byID(q.id())})
+	_, err := ask[api.Action](q, http.MethodPost, "/v1/actions/{id}/cancel", args{params: byID(q.id())})
 	if busbar.CodeOf(err) == busbar.CodeActionNotCancellable {
 		err = busbar.Errorf(busbar.CodeConflict, "the device has this command already, or it has ended")
 	}
 	if err := q.conflict(err, path); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("action.cancel", q.id(), before.Action, after); err != nil {
-		return err
 	}
 	return q.done(path, "The command was taken back.")
 }

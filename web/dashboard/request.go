@@ -281,12 +281,14 @@ type args struct {
 	extend func(time.Duration) error
 }
 
-// ask runs an operation of the API for the person, in the environment of the request.
+// ask runs an operation of the API for the person, in the environment of the request. The API keeps in the audit log what
+// it changes.
 func ask[T any](q *request, method, path string, a args) (T, error) {
 	var answer T
 	data, err := q.cfg.API.Do(q.ctx(), api.Operation{
-		Method: method, Path: path, Environment: q.env, Actor: string(q.user.ID), Name: q.user.Name, Params: a.params, Query: a.query, Body: a.body,
+		Method: method, Path: path, Environment: q.env, Params: a.params, Query: a.query, Body: a.body,
 		Once: a.once, Extend: a.extend,
+		Actor: api.Actor{ID: string(q.user.ID), Name: q.user.Name, Address: q.address(), Person: true},
 	})
 	if err != nil {
 		return answer, err //nolint:wrapcheck // its words are for the person
@@ -310,13 +312,13 @@ func byID(id string) map[string]string { return map[string]string{"id": id} }
 // id is that of the path.
 func (q *request) id() string { return q.call.Params["id"] }
 
-// audit keeps that the person changed something. before and after must hold nothing secret; nil is nothing.
+// audit keeps that the person changed something that only the dashboard has. before and after must hold nothing secret; nil is nothing.
 func (q *request) audit(action, target string, before, after any) error {
 	e := busbar.AuditEntry{
 		ID: busbar.NewAuditID(), At: q.now(), Address: q.address(), Environment: q.env, Action: action, Target: target,
 	}
 	if q.user != nil {
-		e.UserID, e.UserName = q.user.ID, q.user.Name
+		e.ActorID, e.ActorName = string(q.user.ID), q.user.Name
 	}
 	var err error
 	if e.Before, err = auditJSON(before); err != nil {

@@ -71,18 +71,14 @@ func createSite(q *request) error {
 	if id := strings.TrimSpace(form.Get("id")); id != "" {
 		body["id"] = id
 	}
-	var site api.Site
 	if err == nil {
-		site, err = ask[api.Site](q, http.MethodPost, "/v1/sites", args{body: body, once: form.Once})
+		_, err = ask[api.Site](q, http.MethodPost, "/v1/sites", args{body: body, once: form.Once})
 	}
 	if err != nil {
 		if !q.refused(err, &form, siteFields()...) {
 			return err
 		}
 		return q.showSites(http.StatusUnprocessableEntity, form)
-	}
-	if err := q.audit("site.create", string(site.ID), nil, site); err != nil {
-		return err
 	}
 	return q.done(q.at("/sites"), "The site was created.")
 }
@@ -112,9 +108,8 @@ func updateSite(q *request) error {
 	}
 	form := q.form()
 	body, err := siteBody(form, true)
-	var after api.Site
 	if err == nil {
-		after, err = ask[api.Site](q, http.MethodPatch, "/v1/sites/{id}", args{params: byID(q.id()), body: body})
+		_, err = ask[api.Site](q, http.MethodPatch, "/v1/sites/{id}", args{params: byID(q.id()), body: body})
 	}
 	if err != nil {
 		if !q.refused(err, &form, siteFields()...) {
@@ -122,28 +117,18 @@ func updateSite(q *request) error {
 		}
 		return q.render(http.StatusUnprocessableEntity, view.SiteForm(q.frame("sites", "Site"), before, form))
 	}
-	if err := q.audit("site.update", q.id(), before, after); err != nil {
-		return err
-	}
 	return q.done(q.at("/sites"), "The site was saved.")
 }
 
 func deleteSite(q *request) error {
-	before, err := q.site()
-	if err != nil {
-		return err
-	}
 	if q.posted.Get("sure") != "yes" {
 		q.setFlash(view.Flash{Tone: "info", Text: "Nothing was deleted: the box was not ticked."})
 		q.redirect(q.at("/sites/%s", q.id()))
 		return nil
 	}
-	_, err = ask[api.Deleted](q, http.MethodDelete, "/v1/sites/{id}", args{params: byID(q.id())})
+	_, err := ask[api.Deleted](q, http.MethodDelete, "/v1/sites/{id}", args{params: byID(q.id())})
 	if err := q.conflict(err, q.at("/sites/%s", q.id())); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("site.delete", q.id(), before, nil); err != nil {
-		return err
 	}
 	return q.done(q.at("/sites"), "The site was deleted.")
 }
