@@ -88,7 +88,7 @@ func (s *Snapshot) after(e *busbar.Event) (*Input, error) {
 
 // seen is what expressions see of an event with such data.
 func (s *Snapshot) seen(e *busbar.Event, data map[string]any) *Input {
-	in := &Input{Event: e, Data: data, Device: s.device(e.DeviceID), Site: s.Site, Devices: s.Devices, Location: s.Location, At: e.Timestamp}
+	in := &Input{Event: e, Data: data, Device: s.device(e.DeviceID), Site: s.Site, Devices: s.Devices, Location: s.Location, Clock: s.Clock, At: e.Timestamp}
 	if in.Location == nil && s.Site != nil {
 		in.Location = s.Site.Location()
 	}

@@ -26,6 +26,8 @@ type Input struct {
 	Devices []*busbar.Device
 	// Location is the site's time zone; nil is UTC.
 	Location *time.Location
+	// Clock is that of a simulated site; the sun follows it.
+	Clock Clock
 	// At is when the event happened.
 	At time.Time
 	// Steps are those of the run that have ended, Error is what a failed one ended with.

@@ -64,7 +64,7 @@ func (a *asking) holdEnd(holdID string) Decision {
 // OpenWindow gives what a rule decides for a key when its window opens: it fires when the condition is true and the edge
 // armed. Device is what the key is about, nil for other scopes.
 func OpenWindow(s *Snapshot, rule *Standing, key string, device *busbar.Device, now time.Time) Run {
-	in := &Input{Device: device, Site: s.Site, Devices: s.Devices, Location: s.Location, At: now}
+	in := &Input{Device: device, Site: s.Site, Devices: s.Devices, Location: s.Location, Clock: s.Clock, At: now}
 	if in.Location == nil && s.Site != nil {
 		in.Location = s.Site.Location()
 	}

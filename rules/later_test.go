@@ -156,3 +156,34 @@ func TestSun(t *testing.T) {
 		})
 	}
 }
+
+// In a simulated home the sun follows the clock there: what is hours away in it comes in minutes.
+func TestSunOfASimulatedHome(t *testing.T) {
+	t.Parallel()
+	in := home(t)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	latitude, longitude := 52.52, 13.405
+	in.Site.Latitude, in.Site.Longitude, in.Location = &latitude, &longitude, berlin
+	// It is midnight of the longest day there, and the real day is one in winter.
+	in.At = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	in.Clock = rules.Clock{Origin: in.At.Add(-24 * time.Minute), Start: time.Date(2026, 6, 20, 0, 0, 0, 0, berlin), Speed: 60}
+	rise, err := time.ParseInLocation("15:04", "04:43", berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := in.At.Add(time.Duration(rise.Hour()*60+rise.Minute()) * time.Second)
+	got, diagnostics := rules.Evaluate("sunrise()", busbar.Battery, in)
+	if len(diagnostics) > 0 || got.Unknown {
+		t.Fatalf("%+v, %v", got, diagnostics)
+	}
+	at, err := time.Parse(time.RFC3339, got.Value.(string)) //nolint:forcetypeassert // a time is shown as text
+	if err != nil || at.Sub(want).Abs() > 3*time.Second {
+		t.Errorf("sunrise() = %v, %v, want about %s", got.Value, err, want.Format(time.RFC3339))
+	}
+	if got, _ := rules.Evaluate("now < sunrise()", busbar.Battery, in); got.Value != true {
+		t.Errorf("now < sunrise() is %v", got.Value)
+	}
+}

@@ -97,7 +97,7 @@ func (r *Standing) later(s *Snapshot, at *Place, now time.Time) (*compiledStep, 
 
 // since is what expressions see at a time after an event, or when there is none.
 func (s *Snapshot) since(e *busbar.Event, key string, now time.Time) (*Input, error) {
-	in := &Input{Site: s.Site, Devices: s.Devices, Location: s.Location}
+	in := &Input{Site: s.Site, Devices: s.Devices, Location: s.Location, Clock: s.Clock}
 	if in.Location == nil && s.Site != nil {
 		in.Location = s.Site.Location()
 	}

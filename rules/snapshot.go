@@ -15,6 +15,8 @@ type Snapshot struct {
 	// Site is nil when the event has none.
 	Site     *busbar.Site
 	Location *time.Location
+	// Clock is that of a simulated site; zero for a real one.
+	Clock Clock
 	// Devices are those of the site by id, with their states after the event.
 	Devices []*busbar.Device
 	// Before is the event's device as it was before the event; nil when the event has no registered device.

@@ -276,14 +276,16 @@ func (c *compiler) sun(rise bool) *code {
 		if site == nil || site.Latitude == nil || site.Longitude == nil {
 			return unknownOf("the site's position", ReasonMissing)
 		}
-		begin, end, ok := daylight(f.in.now(), *site.Latitude, *site.Longitude)
+		now := f.in.now()
+		there := f.in.Clock.at(now).In(now.Location())
+		begin, end, ok := daylight(there, *site.Latitude, *site.Longitude)
 		switch {
 		case !ok:
 			return unknownOf("the sun neither rises nor sets", ReasonMissing)
 		case rise:
-			return timeOf(begin)
+			return timeOf(f.in.Clock.real(begin, now, there))
 		default:
-			return timeOf(end)
+			return timeOf(f.in.Clock.real(end, now, there))
 		}
 	}}
 }

@@ -41,3 +41,32 @@ func julian(days float64, loc *time.Location) time.Time {
 func radians(d float64) float64 { return d * math.Pi / 180 }
 
 func degrees(r float64) float64 { return r * 180 / math.Pi }
+
+// Clock turns real time into the time in a simulated home, of which the sun is part. The zero clock is that of a real one.
+type Clock struct {
+	// Origin is the real time at which the simulated time was Start.
+	Origin, Start time.Time
+	// Speed is simulated seconds a second.
+	Speed float64
+}
+
+// at is the simulated time at a real one.
+func (c *Clock) at(now time.Time) time.Time {
+	if c.Speed == 0 {
+		return now
+	}
+	return c.Start.Add(scale(now.Sub(c.Origin), c.Speed))
+}
+
+// real is when it is as early or late as that in the simulated home; near is a moment as both know it.
+func (c *Clock) real(simulated, near, nearSimulated time.Time) time.Time {
+	if c.Speed == 0 {
+		return simulated
+	}
+	return near.Add(scale(simulated.Sub(nearSimulated), 1/c.Speed))
+}
+
+// scale multiplies seconds, so that decades at a high speed do not overflow.
+func scale(d time.Duration, by float64) time.Duration {
+	return time.Duration(d.Seconds() * by * float64(time.Second))
+}

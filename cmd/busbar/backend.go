@@ -35,6 +35,8 @@ type backendConfig struct {
 	allow     string
 	worker    bool
 	logger    *slog.Logger
+	// simulateSpeed is zero when there is no simulated home.
+	simulateSpeed float64
 }
 
 // backend is all of the program behind its HTTP surface: intake, starter, worker, reconciler.
@@ -145,6 +147,9 @@ func newBackend(ctx context.Context, cfg backendConfig) (_ *backend, err error) 
 		if cfg.worker {
 			in.Handoff = handoff
 		}
+	}
+	if cfg.simulateSpeed > 0 {
+		in.Clock = simulatedClock(cfg.simulateSpeed)
 	}
 	if b.intake, err = intake.New(in); err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 	closer.add(func() error { c.Close(); return nil })
 	b, err := newBackend(context.WithoutCancel(ctx), backendConfig{
 		store: cfg.store, client: c, namespace: cfg.temporal.TemporalNamespace, delivery: cfg.delivery,
-		allow: cfg.allow, worker: cfg.worker, logger: e.logger,
+		allow: cfg.allow, worker: cfg.worker, logger: e.logger, simulateSpeed: cfg.simulateSpeed,
 	})
 	if err != nil {
 		return err

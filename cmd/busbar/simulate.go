@@ -11,6 +11,7 @@ import (
 	"busbar"
 	"busbar/internal/simulator"
 	"busbar/internal/store"
+	"busbar/rules"
 )
 
 // speedFlags say how fast a simulated home lives.
@@ -86,4 +87,15 @@ func reachable(listening net.Addr) string {
 // simulatedDay is how long a simulated day takes.
 func simulatedDay(speed float64) time.Duration {
 	return time.Duration(float64(24*time.Hour) / speed).Round(time.Second)
+}
+
+// simulatedClock has the sun of the simulated home follow its clock, for rules.
+func simulatedClock(speed float64) func(*busbar.Site) rules.Clock {
+	return func(site *busbar.Site) rules.Clock {
+		clock, ok := simulator.Clock(site, speed)
+		if !ok {
+			return rules.Clock{}
+		}
+		return rules.Clock{Origin: clock.Origin, Start: clock.Start, Speed: clock.Speed}
+	}
 }

@@ -123,6 +123,9 @@ func (g *group) furnish(snap *rules.Snapshot, site *busbar.Site, listening []*ru
 		return err
 	}
 	snap.Site, snap.Devices = site, r.devices
+	if g.in.cfg.Clock != nil {
+		snap.Clock = g.in.cfg.Clock(site)
+	}
 	if slices.ContainsFunc(listening, func(rule *ruleInForce) bool { return rule.Rule.Then[0].Push != nil }) {
 		snap.Open, err = g.openAt(r)
 	}

@@ -10,6 +10,7 @@ import (
 	"busbar"
 	"busbar/internal/batch"
 	"busbar/internal/store"
+	"busbar/rules"
 )
 
 // FirstOwner is who claims deliveries for their first attempt in the process that accepted their event.
@@ -32,6 +33,8 @@ type Config struct {
 	Quick func(busbar.EndpointID) bool
 	// AttemptTime bounds an attempt; claims last a little longer.
 	AttemptTime time.Duration
+	// Clock, if set, gives the clock of a site; sites without one of their own have the zero clock.
+	Clock func(*busbar.Site) rules.Clock
 	// Lanes is how many transactions may run at once; 1 for SQLite.
 	Lanes    int
 	Now      func() time.Time

@@ -116,10 +116,7 @@ func (s *Simulator) build(at *site) error {
 	if err != nil {
 		return fmt.Errorf("time zone of site: %w", err)
 	}
-	place := home.Place{Latitude: siteLatitude, Longitude: siteLongitude, Zone: zone}
-	if at.Latitude != nil && at.Longitude != nil {
-		place.Latitude, place.Longitude = *at.Latitude, *at.Longitude
-	}
+	place := placeOf(at.Latitude, at.Longitude, zone)
 	origin := s.cfg.Now()
 	if at.CreatedAt != nil {
 		origin = *at.CreatedAt
@@ -134,4 +131,19 @@ func (s *Simulator) build(at *site) error {
 	}
 	clear(s.returns)
 	return nil
+}
+
+func placeOf(latitude, longitude *float64, zone *time.Location) home.Place {
+	if latitude == nil || longitude == nil {
+		return home.Place{Latitude: siteLatitude, Longitude: siteLongitude, Zone: zone}
+	}
+	return home.Place{Latitude: *latitude, Longitude: *longitude, Zone: zone}
+}
+
+// Clock gives the clock of the simulated home when a site is that, at the speed at which it lives; ok is false for other sites.
+func Clock(at *busbar.Site, speed float64) (clock home.Clock, ok bool) {
+	if at.Environment != busbar.Sandbox || at.ID != Site {
+		return home.Clock{}, false
+	}
+	return home.NewClock(at.CreatedAt, placeOf(at.Latitude, at.Longitude, at.Location()), speed), true
 }
