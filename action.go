@@ -232,6 +232,8 @@ const (
 	ActionUnsupported = "UNSUPPORTED_MODE"
 	// ActionRefused: the device will not do it, and its gateway gave no code.
 	ActionRefused = "DEVICE_REFUSED"
+	// ActionNotWanted: a rule's guard was false when it was to be tried.
+	ActionNotWanted = "NO_LONGER_WANTED"
 	// ActionWorkflowLost: its workflow was ended by a person.
 	ActionWorkflowLost = "WORKFLOW_TERMINATED"
 )

@@ -262,7 +262,13 @@ func (a *Action) wayBack() string {
 	return a.Before.Command
 }
 
-func (a *Action) cancel(s *Step) { a.cancelled(s, s.Reason) }
+// cancel says why if there is more to say than the reason; otherwise what the last try failed with stays.
+func (a *Action) cancel(s *Step) {
+	if s.Message != "" {
+		a.ErrorCode, a.ErrorMessage = s.Code, s.Message
+	}
+	a.cancelled(s, s.Reason)
+}
 
 func (a *Action) replace(s *Step) {
 	a.ReplacedBy = s.By

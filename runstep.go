@@ -1,6 +1,10 @@
 package busbar
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // StepPlace names a try of a step of a run.
 type StepPlace struct {
@@ -22,6 +26,21 @@ func FirstStep() StepPlace { return StepPlace{Branch: BranchThen} }
 
 // String is the place as actions carry it: then/0/1 is the second try of the first step.
 func (p StepPlace) String() string { return fmt.Sprintf("%s/%d/%d", p.Branch, p.Index, p.Try) }
+
+// ParseStepPlace reads what String writes.
+func ParseStepPlace(s string) (StepPlace, error) {
+	branch, rest, _ := strings.Cut(s, "/")
+	index, try, _ := strings.Cut(rest, "/")
+	i, err := strconv.Atoi(index)
+	if err != nil {
+		return StepPlace{}, fmt.Errorf("read step %q: %w", s, err)
+	}
+	n, err := strconv.Atoi(try)
+	if err != nil {
+		return StepPlace{}, fmt.Errorf("read try of step %q: %w", s, err)
+	}
+	return StepPlace{branch, i, n}, nil
+}
 
 // Label is the step as people name it.
 func (p StepPlace) Label() string {

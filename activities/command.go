@@ -23,6 +23,7 @@ const askTime = 45 * time.Second
 const (
 	ErrorTryFailed     = "TryFailed"
 	ErrorResultPending = "ResultPending"
+	ErrorNotNow        = "NotNow"
 )
 
 // Polls of a result come this often: soon at first, since most devices confirm within seconds.
@@ -44,6 +45,9 @@ func (c *Commands) ask(ctx context.Context, t CommandTarget) error {
 	begun, err := c.cfg.Actions.BeginTry(ctx, t.Environment, t.ActionID)
 	if err != nil {
 		return fmt.Errorf("begin try: %w", err)
+	}
+	if begun.Wait > 0 {
+		return again(ErrorNotNow, "the guard of the rule is not known", begun.Wait)
 	}
 	if begun.Number == 0 {
 		// It has moved on; the workflow looks at what became of it.

@@ -98,6 +98,7 @@ type HoldTarget struct {
 	Environment busbar.Environment `json:"environment"`
 	RuleID      busbar.RuleID      `json:"ruleId"`
 	Key         string             `json:"key"`
+	Shadow      bool               `json:"shadow,omitempty"`
 	HoldID      string             `json:"holdId"`
 }
 

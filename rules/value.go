@@ -97,6 +97,9 @@ type Unknown struct {
 	Reason Reason          `json:"reason"`
 }
 
+// String names it, and says why it is not known.
+func (u Unknown) String() string { return u.Name + " (" + string(u.Reason) + ")" }
+
 // maxUnknowns is how many causes are kept of one value; a list of devices may have hundreds.
 const maxUnknowns = 8
 

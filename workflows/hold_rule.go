@@ -15,6 +15,7 @@ type HoldRuleInput struct {
 	Environment busbar.Environment `json:"environment"`
 	RuleID      busbar.RuleID      `json:"ruleId"`
 	Key         string             `json:"key"`
+	Shadow      bool               `json:"shadow,omitempty"`
 	HoldID      string             `json:"holdId"`
 	Due         time.Time          `json:"due"`
 }
@@ -29,7 +30,7 @@ type HoldRuleResult struct {
 // that nothing has to reach this workflow. A condition that is not known for a moment gives the hold another due time.
 func HoldRule(ctx workflow.Context, in HoldRuleInput) (HoldRuleResult, error) {
 	var a *activities.Rules
-	target := activities.HoldTarget{Environment: in.Environment, RuleID: in.RuleID, Key: in.Key, HoldID: in.HoldID}
+	target := activities.HoldTarget{Environment: in.Environment, RuleID: in.RuleID, Key: in.Key, Shadow: in.Shadow, HoldID: in.HoldID}
 	wait, summary := in.Due.Sub(workflow.Now(ctx)), "until the hold is due"
 	for {
 		if err := pause(ctx, wait, summary); err != nil {

@@ -202,6 +202,11 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 		return err
 	}
 	workflows.RegisterCommands(w, commands)
+	automation, err := activities.NewRules(activities.RulesConfig{Automation: b.intake, Logger: b.cfg.logger})
+	if err != nil {
+		return err
+	}
+	workflows.RegisterRules(w, automation)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -225,6 +230,8 @@ func (b *backend) startBackground(ctx context.Context) error {
 	b.background.Go(func() { reconciler.Run(ctx) })
 	actions := dispatch.NewActionReconciler(b.dispatcher, b.intake, time.Now, b.cfg.logger)
 	b.background.Go(func() { actions.Run(ctx) })
+	automation := dispatch.NewRuleReconciler(b.dispatcher, b.intake, time.Now, b.cfg.logger)
+	b.background.Go(func() { automation.Run(ctx) })
 	watch := intake.NewWatch(b.intake, b.cfg.store, b.cfg.logger)
 	b.background.Go(func() { watch.Run(ctx) })
 	announcer := intake.NewAnnouncer(b.intake, b.cfg.store, b.cfg.logger)

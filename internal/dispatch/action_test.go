@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,8 +25,9 @@ func (c *cluster) SignalWithStartWorkflow(
 	if c.away {
 		return nil, errAway
 	}
-	if id != o.ID || o.WorkflowIDReusePolicy != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
-		return nil, serviceerror.NewInvalidArgument("would run an action twice")
+	again := o.WorkflowIDReusePolicy == enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	if window := strings.HasPrefix(id, "window-"); id != o.ID || again != window {
+		return nil, serviceerror.NewInvalidArgument("would run an action or a run twice, or a window only once")
 	}
 	switch status, known := c.known[id]; {
 	case !known:

@@ -126,7 +126,7 @@ func (r *RuleReconciler) hold(ctx context.Context, h store.RuleStart) error {
 		return err
 	}
 	r.logger.WarnContext(ctx, "a hold that is due has no workflow; ending it", "hold_id", h.ID, "rule_id", h.RuleID)
-	_, err = r.ender.EndHold(ctx, intake.HoldRef{Environment: h.Environment, RuleID: h.RuleID, Key: h.Key, HoldID: h.ID})
+	_, err = r.ender.EndHold(ctx, intake.HoldRef{Environment: h.Environment, RuleID: h.RuleID, Key: h.Key, Shadow: h.Shadow, HoldID: h.ID})
 	return err
 }
 

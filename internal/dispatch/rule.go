@@ -23,7 +23,7 @@ func (d *Dispatcher) LaunchRule(ctx context.Context, l intake.RuleLaunch) error 
 	switch options := d.ruleOptions(l.RuleStart); {
 	case l.Kind == store.StartHold:
 		_, err = d.client.ExecuteWorkflow(ctx, options, workflows.HoldRuleName, workflows.HoldRuleInput{
-			Environment: l.Environment, RuleID: l.RuleID, Key: l.Key, HoldID: l.ID, Due: l.Due,
+			Environment: l.Environment, RuleID: l.RuleID, Key: l.Key, Shadow: l.Shadow, HoldID: l.ID, Due: l.Due,
 		})
 	case l.Fresh:
 		// The first task goes to this process, if a worker lives in it.

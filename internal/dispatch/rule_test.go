@@ -12,6 +12,7 @@ import (
 	"busbar/internal/dispatch"
 	"busbar/internal/intake"
 	"busbar/internal/store"
+	"busbar/rules"
 )
 
 // ended notes what is ended without a workflow.
@@ -95,4 +96,59 @@ func TestAHoldIsStarted(t *testing.T) {
 		Environment: busbar.Sandbox, Kind: store.StartHold, ID: "hold_1", RuleID: "rule_1", Key: "rule", Due: w.now.Add(time.Hour),
 	}}))
 	w.check(t, nil, []string{busbar.HoldWorkflowID(busbar.Sandbox, "hold_1")})
+}
+
+// ruled stores a rule, and has it hold for a key when there is one.
+func (w *world) ruled(t *testing.T, id busbar.RuleID, windowed bool, key string) {
+	t.Helper()
+	_, err := w.store.Once(t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
+		return store.Answer{}, tx.CreateRule(&busbar.Rule{
+			ID: id, Environment: busbar.Sandbox, Name: "r", Mode: "active", Windowed: windowed, Text: []byte(`{}`), CreatedAt: w.now, UpdatedAt: w.now,
+		})
+	})
+	must(t, err)
+	if key == "" {
+		return
+	}
+	must(t, w.store.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
+		return tx.SaveRuleKeys([]store.RuleKey{{
+			RuleKeyRef: store.RuleKeyRef{Environment: busbar.Sandbox, Key: key, RuleID: id},
+			Edge:       rules.EdgeState{Version: 1, Hold: &rules.Hold{ID: "hold_" + string(id), Version: 1, EventID: "evt_1", Since: w.now, Due: w.now}},
+		}})
+	}))
+}
+
+func TestHoldsThatAreOverdueAreEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ruled(t, "rule_lost", false, "rule")
+	w.ruled(t, "rule_busy", false, "rule")
+	w.cluster.known[busbar.HoldWorkflowID(busbar.Sandbox, "hold_rule_busy")] = running
+	e := &ended{}
+	must(t, w.ruleRound(t, e))
+	if len(e.list) > 0 {
+		t.Errorf("ended too early: %v", e.list)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	must(t, w.ruleRound(t, e))
+	if diff := cmp.Diff([]string{"hold_rule_lost of rule_lost for rule"}, e.list); diff != "" {
+		t.Errorf("ended (-want +got):\n%s", diff)
+	}
+}
+
+// A rule with a window has a workflow, which is told of a save even when whoever saved it has died before.
+func TestWindowsAreWatched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ruled(t, "rule_1", true, "")
+	w.ruled(t, "rule_2", false, "")
+	id := busbar.WindowWorkflowID(busbar.Sandbox, "rule_1")
+	must(t, w.ruleRound(t, &ended{}))
+	w.check(t, nil, []string{id})
+	w.cluster.known[id] = running
+	must(t, w.ruleRound(t, &ended{}))
+	w.check(t, []string{id}, nil)
+	w.now = w.now.Add(time.Hour)
+	must(t, w.ruleRound(t, &ended{}))
+	w.check(t, nil, []string{id})
 }

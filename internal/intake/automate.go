@@ -67,8 +67,7 @@ func (g *group) decideRules(h *happening) error {
 		return err
 	}
 	var family busbar.Family
-	d, site, known := g.device(e.Environment, e.DeviceID)
-	if known {
+	if d, _, ok := g.device(e.Environment, e.DeviceID); ok {
 		family = d.Family
 	}
 	listening := book.at(occasion{e.Type, family})
@@ -76,6 +75,7 @@ func (g *group) decideRules(h *happening) error {
 		return nil
 	}
 	snap := &rules.Snapshot{Environment: e.Environment, Before: h.before, Stopped: book.set.Stopped(e.SiteID), Explain: true}
+	site, known := g.home(e)
 	if known {
 		if err := g.furnish(snap, site, listening); err != nil {
 			return err

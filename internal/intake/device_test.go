@@ -356,7 +356,7 @@ func TestAChangeSoonAfterACommandIsItsEcho(t *testing.T) {
 	at := time.Now().UTC().Add(-10 * time.Minute).Truncate(time.Millisecond)
 	ref := store.DeviceRef{Environment: busbar.Sandbox, ID: "dev_battery"}
 	must(t, s.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
-		homes, err := tx.Homes([]store.DeviceRef{ref}, false)
+		homes, err := tx.Homes([]store.DeviceRef{ref}, nil, false)
 		if err != nil {
 			return err
 		}
@@ -399,7 +399,7 @@ func TestTheRootOfAnEchoIsTheEventWhenNothingElseIs(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	ref := store.DeviceRef{Environment: busbar.Sandbox, ID: "dev_battery"}
 	must(t, s.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
-		homes, err := tx.Homes([]store.DeviceRef{ref}, false)
+		homes, err := tx.Homes([]store.DeviceRef{ref}, nil, false)
 		if err != nil {
 			return err
 		}

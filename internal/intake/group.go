@@ -209,6 +209,7 @@ func (g *group) offered(units []*unit) (*offers, error) {
 // load reads and locks what the units are about, and returns those that are not refused already.
 func (g *group) load(units []*unit) ([]*unit, error) {
 	var refs []store.DeviceRef
+	var sites []store.SiteRef
 	var rest []*unit
 	whole := false
 	for _, u := range units {
@@ -228,16 +229,19 @@ func (g *group) load(units []*unit) ([]*unit, error) {
 			for _, id := range ids {
 				refs = append(refs, store.DeviceRef{Environment: u.env, ID: id})
 			}
+			if t, ok := u.task.(sited); ok && t.site() != "" {
+				sites = append(sites, store.SiteRef{Environment: u.env, ID: t.site()})
+			}
 			whole = whole || all
 		}
 		rest = append(rest, u)
 	}
-	if len(refs) == 0 {
+	if len(refs)+len(sites) == 0 {
 		g.homes = &store.Homes{}
 		return rest, nil
 	}
 	var err error
-	g.homes, err = g.tx.Homes(refs, whole)
+	g.homes, err = g.tx.Homes(refs, sites, whole)
 	return rest, err
 }
 
@@ -306,17 +310,23 @@ func (g *group) one(u *unit, e *busbar.Event) (refused *busbar.Error, err error)
 	return nil, nil
 }
 
-// place gives an event of a registered device its place in the history of its site.
+// place gives an event of a registered device, or of a site, its place in the history of that.
 func (g *group) place(e *busbar.Event) {
-	if e.DeviceID == "" {
-		return
-	}
-	_, site, ok := g.device(e.Environment, e.DeviceID)
-	if !ok {
+	switch site, ok := g.home(e); {
+	case ok:
+		e.SiteID, e.Seq = site.ID, g.raise(site)
+	case e.DeviceID != "":
 		e.Flags = append(e.Flags, busbar.FlagUnknownDevice)
-		return
 	}
-	e.SiteID, e.Seq = site.ID, g.raise(site)
+}
+
+// home is the site at which an event takes place, if that is locked.
+func (g *group) home(e *busbar.Event) (*busbar.Site, bool) {
+	if _, site, ok := g.device(e.Environment, e.DeviceID); ok {
+		return site, true
+	}
+	site, ok := g.homes.Sites[store.SiteRef{Environment: e.Environment, ID: e.SiteID}]
+	return site, ok
 }
 
 // raise gives the next number of a site.

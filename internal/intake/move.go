@@ -49,6 +49,9 @@ func (g *group) move(u *unit, a *busbar.Action, s busbar.Step) (busbar.Action, e
 		return next, err
 	}
 	g.forgetOpen(next.Environment, next.SiteID)
+	if err := g.tellRun(u, &next); err != nil {
+		return next, err
+	}
 	if next.Announcement() == "" {
 		return next, nil
 	}

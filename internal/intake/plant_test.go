@@ -23,6 +23,8 @@ type plant struct {
 	// launched gets what workflows are to be started or woken; Temporal is away while refuse is set.
 	launched chan intake.Launch
 	refuse   atomic.Bool
+	// told gets the runs and holds whose workflows are to be started or told.
+	told chan intake.RuleLaunch
 }
 
 func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
@@ -35,22 +37,27 @@ func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
 // openPlant starts a process on a store.
 func openPlant(t *testing.T, s *store.Store) *plant {
 	t.Helper()
-	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000)}
+	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000), told: make(chan intake.RuleLaunch, 1000)}
 	p.clock.Store(time.Now().UnixMicro())
 	logger := slog.New(slog.DiscardHandler)
 	starter := intake.NewStarter(intake.StarterConfig{Store: s, Start: newCluster().start, Workers: 1, Now: time.Now, Logger: logger})
 	launcher := intake.NewLauncher(intake.LauncherConfig[intake.Launch]{
 		Noted: intake.ActionLaunches(s), Workers: 1, Now: time.Now, Logger: logger, Launch: p.launch,
 	})
+	automation := intake.NewLauncher(intake.LauncherConfig[intake.RuleLaunch]{
+		Noted: intake.RuleLaunches(s), Workers: 1, Now: time.Now, Logger: logger,
+		Launch: func(_ context.Context, l intake.RuleLaunch) error { p.told <- l; return nil },
+	})
 	var err error
 	p.Intake, err = intake.New(intake.Config{
-		Store: s, Starter: starter, Launcher: launcher, Quick: func(busbar.EndpointID) bool { return true },
+		Store: s, Starter: starter, Launcher: launcher, Rules: automation, Quick: func(busbar.EndpointID) bool { return true },
 		AttemptTime: 20 * time.Second, Lanes: 2, Now: p.now, Logger: logger, Observer: nobody{},
 	})
 	must(t, err)
 	t.Cleanup(func() {
 		starter.Close()
 		launcher.Close()
+		automation.Close()
 		p.Close()
 	})
 	return p
@@ -134,7 +141,7 @@ func (p *plant) report(id busbar.ActionID, r intake.ResultReport) error {
 }
 
 // told is the event that tells of an action's end.
-func (p *plant) told(id busbar.ActionID, kind string) (busbar.Event, map[string]any) {
+func (p *plant) toldBy(id busbar.ActionID, kind string) (busbar.Event, map[string]any) {
 	p.t.Helper()
 	e, err := p.store.Event(p.t.Context(), busbar.Sandbox, busbar.DerivedEventID("action", "sandbox", string(id), kind))
 	must(p.t, err)

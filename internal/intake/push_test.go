@@ -45,7 +45,7 @@ func TestADeviceCarriesOutOneCommandAtATime(t *testing.T) {
 		if third.Replaces != first.ID || old.ReplacedBy != third.ID || old.CancelReason != busbar.CancelReplaced {
 			t.Errorf("replaced %+v by %+v", old, third)
 		}
-		if _, data := p.told(first.ID, busbar.TypePushCancelled); data["reason"] != "replaced" {
+		if _, data := p.toldBy(first.ID, busbar.TypePushCancelled); data["reason"] != "replaced" {
 			t.Errorf("push.cancelled = %v", data)
 		}
 		p.is(second.ID, busbar.ActionScheduled, busbar.PhaseWaiting)
@@ -147,7 +147,7 @@ func TestOnlyWhatNoDeviceHasAcceptedIsCancelled(t *testing.T) {
 		if a.State != busbar.ActionCancelled || a.CancelReason != busbar.CancelRequested {
 			t.Errorf("cancelled = %+v", a)
 		}
-		if _, data := p.told(scheduled.ID, busbar.TypePushCancelled); data["reason"] != "requested" || data["cancelledAt"] == nil || data["result"] != nil {
+		if _, data := p.toldBy(scheduled.ID, busbar.TypePushCancelled); data["reason"] != "requested" || data["cancelledAt"] == nil || data["result"] != nil {
 			t.Errorf("push.cancelled = %v", data)
 		}
 		_, err = p.CancelAction(t.Context(), busbar.Sandbox, scheduled.ID)

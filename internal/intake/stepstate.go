@@ -37,6 +37,7 @@ type HoldRef struct {
 	Environment busbar.Environment
 	RuleID      busbar.RuleID
 	Key         string
+	Shadow      bool
 	HoldID      string
 }
 

@@ -44,7 +44,7 @@ func (g *group) strike(u *unit, r *ruleInForce, run *rules.Run) error {
 		g.paused = make(map[ruleRef]bool)
 	}
 	g.paused[ruleRef{u.env, r.id}] = true
-	e, err := ruleEvent(busbar.TypeRulePaused, r, busbar.RunID(run.ID), reason, g.now)
+	e, err := ruleEvent(busbar.TypeRulePaused, r.id, r.version, busbar.RunID(run.ID), reason, g.now)
 	if err != nil {
 		return err
 	}
@@ -53,17 +53,17 @@ func (g *group) strike(u *unit, r *ruleInForce, run *rules.Run) error {
 }
 
 // ruleEvent is the event that tells of what went wrong with a rule.
-func ruleEvent(kind string, r *ruleInForce, run busbar.RunID, reason string, at time.Time) (busbar.Event, error) {
+func ruleEvent(kind string, id busbar.RuleID, version int, run busbar.RunID, reason string, at time.Time) (busbar.Event, error) {
 	data, err := json.Marshal(struct {
 		RuleID  busbar.RuleID `json:"ruleId"`
 		Version int           `json:"version"`
 		RunID   busbar.RunID  `json:"runId,omitempty"`
 		Reason  string        `json:"reason"`
-	}{r.id, r.version, run, reason})
+	}{id, version, run, reason})
 	if err != nil {
-		return busbar.Event{}, fmt.Errorf("write event of rule %s: %w", r.id, err)
+		return busbar.Event{}, fmt.Errorf("write event of rule %s: %w", id, err)
 	}
 	return busbar.Event{
-		ID: busbar.DerivedEventID("rule", kind, string(r.id), string(run)), Type: kind, Timestamp: at, Data: data,
+		ID: busbar.DerivedEventID("rule", kind, string(id), string(run)), Type: kind, Timestamp: at, Data: data,
 	}, nil
 }

@@ -15,6 +15,8 @@ type TryBegun struct {
 	Number int
 	// FirstAt is when the first try of this phase began, zero when this is the first.
 	FirstAt time.Time
+	// Wait is how long to wait before the next look, when it cannot be tried now because a rule's guard is not known.
+	Wait time.Duration
 }
 
 // BeginTry puts on record that the driver of an action is being asked. What was begun before and has not ended is put on
@@ -22,23 +24,27 @@ type TryBegun struct {
 func (in *Intake) BeginTry(ctx context.Context, env busbar.Environment, id busbar.ActionID) (TryBegun, error) {
 	t := &beginTryTask{moveTask: moveTask{env: env, id: id}}
 	err := in.do(ctx, env, t)
-	return TryBegun{t.action, t.number, t.firstAt}, err
+	return TryBegun{t.action, t.number, t.firstAt, t.wait}, err
 }
 
 type beginTryTask struct {
 	moveTask
 	number  int
 	firstAt time.Time
+	wait    time.Duration
 }
 
 func (t *beginTryTask) decide(g *group, u *unit) error {
-	t.number, t.firstAt = 0, time.Time{}
+	t.number, t.firstAt, t.wait = 0, time.Time{}, 0
 	a, err := t.load(g, u)
 	if err != nil {
 		return err
 	}
 	if need, _ := a.Next(g.now); need != busbar.NeedTry {
 		return nil
+	}
+	if wanted, err := t.wanted(g, u, &a); err != nil || !wanted {
+		return err
 	}
 	if err := g.tx.InterruptTries(a.ID); err != nil {
 		return err

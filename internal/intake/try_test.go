@@ -38,7 +38,7 @@ func TestTriesGoOnUntilOneIsAccepted(t *testing.T) {
 		if done.ErrorCode != "" || done.Tries != 5 || done.Result == nil || done.Result.Message != "charging at 16 A" {
 			t.Errorf("completed = %+v", done)
 		}
-		e, data := p.told(a.ID, busbar.TypePushCompleted)
+		e, data := p.toldBy(a.ID, busbar.TypePushCompleted)
 		want := map[string]any{
 			"actionId": string(a.ID), "deviceId": "dev_charger", "deviceType": "ev_charger", "command": "charge",
 			"parameters":  map[string]any{"current": map[string]any{"value": 16.0, "unit": "amps"}},
@@ -96,7 +96,7 @@ func TestARefusalIsFinal(t *testing.T) {
 	a := p.push(nil)
 	p.try(a.ID, intake.TryEnd{Outcome: busbar.TryRefused, Code: "NO_VEHICLE", Message: "nothing is plugged in"})
 	p.is(a.ID, busbar.ActionFailed, busbar.PhaseEnded)
-	_, data := p.told(a.ID, busbar.TypePushFailed)
+	_, data := p.toldBy(a.ID, busbar.TypePushFailed)
 	if data["errorCode"] != "NO_VEHICLE" || data["errorMessage"] != "nothing is plugged in" {
 		t.Errorf("push.failed = %v", data)
 	}
@@ -121,7 +121,7 @@ func TestTriesEndWithTheirTime(t *testing.T) {
 		if failed.ErrorCode != busbar.ActionExpired || failed.ErrorMessage != "no try was accepted in time; the last one failed with DEVICE_OFFLINE: it cannot be reached" {
 			t.Errorf("failed with %s: %s", failed.ErrorCode, failed.ErrorMessage)
 		}
-		p.told(a.ID, busbar.TypePushFailed)
+		p.toldBy(a.ID, busbar.TypePushFailed)
 		p.next(next.ID, busbar.NeedTry)
 		if got := p.action(next.ID); !got.ExpiresAt.Equal(p.now().Add(busbar.DefaultExpiresIn)) {
 			t.Errorf("the time of the queued one ends at %s, it is %s", got.ExpiresAt, p.now())
@@ -176,7 +176,7 @@ func TestAWindowGoesBackToWhatWasBefore(t *testing.T) {
 		p.next(a.ID, busbar.NeedResult)
 		must(t, p.report(a.ID, intake.ResultReport{Success: true}))
 		p.is(a.ID, busbar.ActionCompleted, busbar.PhaseEnded)
-		p.told(a.ID, busbar.TypePushCompleted)
+		p.toldBy(a.ID, busbar.TypePushCompleted)
 	})
 }
 

@@ -47,6 +47,13 @@ type task interface {
 	size() int
 }
 
+// sited is a task about a site as a whole, or about none.
+type sited interface {
+	task
+	// site is known once concerns was asked.
+	site() busbar.SiteID
+}
+
 // keyed is a task of a request that may carry an Idempotency-Key.
 type keyed interface {
 	task

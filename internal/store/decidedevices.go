@@ -29,12 +29,18 @@ type Homes struct {
 	Devices map[DeviceRef]*busbar.Device
 }
 
-// Homes reads devices and their sites, and locks the sites: nobody else decides about them, or changes what their devices
+// Homes reads devices and their sites, and other sites, and locks the sites: nobody else decides about them, or changes what their devices
 // say, until this transaction has ended. A device that is not registered is left out. Without whole, only what telemetry needs
 // is read of what their owners say.
-func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
+func (t *DecisionTx) Homes(refs []DeviceRef, sites []SiteRef, whole bool) (*Homes, error) {
 	h := &Homes{Sites: make(map[SiteRef]*busbar.Site), Devices: make(map[DeviceRef]*busbar.Device)}
-	ids := byEnvironment(refs)
+	ids, others := byEnvironment(refs), make(map[busbar.Environment][]string, 2)
+	for _, ref := range sites {
+		others[ref.Environment] = append(others[ref.Environment], string(ref.ID))
+		if _, ok := ids[ref.Environment]; !ok {
+			ids[ref.Environment] = nil
+		}
+	}
 	for _, env := range slices.Sorted(maps.Keys(ids)) {
 		var rows []deviceRow
 		for part := range slices.Chunk(ids[env], insertBatch) {
@@ -49,7 +55,7 @@ func (t *DecisionTx) Homes(refs []DeviceRef, whole bool) (*Homes, error) {
 			}
 			rows = append(rows, found...)
 		}
-		if err := t.lockSites(h, env, rows); err != nil {
+		if err := t.lockSites(h, env, rows, others[env]); err != nil {
 			return nil, err
 		}
 		devices := make([]busbar.Device, len(rows))
@@ -85,8 +91,7 @@ func byEnvironment(refs []DeviceRef) map[busbar.Environment][]string {
 	return ids
 }
 
-func (t *DecisionTx) lockSites(h *Homes, env busbar.Environment, devices []deviceRow) error {
-	var ids []string
+func (t *DecisionTx) lockSites(h *Homes, env busbar.Environment, devices []deviceRow, ids []string) error {
 	for i := range devices {
 		ids = append(ids, devices[i].SiteID)
 	}

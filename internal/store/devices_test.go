@@ -122,7 +122,7 @@ func TestTheOwnersChangesLeaveWhatADeviceSaid(t *testing.T) {
 		mustDevice(t, s, newDevice(s, "dev_battery", site.ID))
 		at := s.clock.now()
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
-			homes, err := tx.Homes([]store.DeviceRef{{Environment: busbar.Sandbox, ID: "dev_battery"}}, true)
+			homes, err := tx.Homes([]store.DeviceRef{{Environment: busbar.Sandbox, ID: "dev_battery"}}, nil, true)
 			if err != nil {
 				return err
 			}

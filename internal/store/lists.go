@@ -49,13 +49,7 @@ func (s *Store) Events(ctx context.Context, env busbar.Environment, f EventFilte
 
 // Event gives one event, or NOT_FOUND.
 func (s *Store) Event(ctx context.Context, env busbar.Environment, id busbar.EventID) (busbar.Event, error) {
-	var row eventRow
-	// The primary key of events.
-	err := s.read.WithContext(ctx).Where("environment = ? AND id = ?", string(env), string(id)).Take(&row).Error
-	if err != nil {
-		return busbar.Event{}, notFound(err, "event", string(id))
-	}
-	return row.event()
+	return takeEvent(s.read.WithContext(ctx), env, id)
 }
 
 // DeliveriesOfEvent gives all deliveries of an event, at most one an endpoint and one a test send, oldest first.

@@ -42,7 +42,7 @@ func TestRecording(t *testing.T) {
 		// Since then both have reported something else.
 		s.clock.advance(time.Hour)
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
-			homes, err := tx.Homes([]store.DeviceRef{{Environment: busbar.Sandbox, ID: "dev_a"}, {Environment: busbar.Sandbox, ID: "dev_b"}}, false)
+			homes, err := tx.Homes([]store.DeviceRef{{Environment: busbar.Sandbox, ID: "dev_a"}, {Environment: busbar.Sandbox, ID: "dev_b"}}, nil, false)
 			if err != nil {
 				return err
 			}

@@ -243,10 +243,5 @@ func (s *Store) RuleVersions(
 
 // RuleVersion gives one version of a rule, or NOT_FOUND.
 func (s *Store) RuleVersion(ctx context.Context, env busbar.Environment, id busbar.RuleID, number int) (busbar.RuleVersion, error) {
-	var row ruleVersionRow
-	err := s.read.WithContext(ctx).Where("environment = ? AND rule_id = ? AND number = ?", string(env), string(id), number).Take(&row).Error
-	if err != nil {
-		return busbar.RuleVersion{}, notFound(err, "version of the rule "+string(id)+":", fmt.Sprint(number))
-	}
-	return row.version()
+	return takeVersion(s.read.WithContext(ctx), env, id, number)
 }

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -27,6 +29,15 @@ func (s *RuleSet) Stopped(site busbar.SiteID) bool {
 	}
 	_, off := s.Stops[site]
 	return off
+}
+
+// Saved is when a rule was saved last, or its mode set.
+func (s *RuleSet) Saved(id busbar.RuleID) time.Time {
+	i := slices.IndexFunc(s.Rules, func(r busbar.Rule) bool { return r.ID == id })
+	if i < 0 {
+		return time.Time{}
+	}
+	return s.Rules[i].UpdatedAt
 }
 
 // ruleSets caches the rule set of each environment, as directory does endpoints.

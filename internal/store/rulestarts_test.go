@@ -106,3 +106,58 @@ func TestOpenRunsAreWalkedInPages(t *testing.T) {
 		}
 	})
 }
+
+func TestHoldsThatAreDueAreWalkedInPages(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		mustRule(t, s, newRule(s, "rule_1"))
+		for _, key := range []string{"device:a", "device:b", "device:c"} {
+			hold(t, s, "rule_1", key, key == "device:b")
+		}
+		s.clock.advance(time.Hour)
+		hold(t, s, "rule_1", "device:later", false)
+		var seen []store.RuleStart
+		var position store.HoldPosition
+		for {
+			page, next, err := s.DueHolds(t.Context(), s.clock.now(), position, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen = append(seen, page...)
+			if position = next; len(page) < 2 {
+				break
+			}
+		}
+		var want []store.RuleStart
+		for _, key := range []string{"device:a", "device:b", "device:c"} {
+			want = append(want, store.RuleStart{
+				Environment: busbar.Sandbox, Kind: store.StartHold, ID: "hold_rule_1" + key, RuleID: "rule_1", Key: key,
+				Shadow: key == "device:b", Due: s.clock.now().Add(time.Minute - time.Hour),
+			})
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("due holds (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRulesWithAWindowAreFound(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		for id, change := range map[busbar.RuleID]func(*busbar.Rule){
+			"rule_windowed": func(r *busbar.Rule) { r.Windowed = true }, "rule_plain": func(*busbar.Rule) {},
+			"rule_off": func(r *busbar.Rule) { r.Windowed, r.Mode = true, "disabled" },
+		} {
+			r := newRule(s, id)
+			change(r)
+			mustRule(t, s, r)
+		}
+		found, err := s.WindowedRules(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) != 1 || found[0].ID != "rule_windowed" {
+			t.Errorf("found %+v", found)
+		}
+	})
+}

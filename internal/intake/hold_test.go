@@ -1,0 +1,127 @@
+package intake_test
+
+import (
+	"testing"
+	"time"
+
+	"busbar"
+	"busbar/internal/intake"
+	"busbar/internal/store"
+	"busbar/rules"
+)
+
+const holdsThenPushes = `{"name": "r", "mode": "active", "on": ["device.updated"], "deviceType": "battery", "if": "state.level >= 99", "for": "10m", "grace": "5m",
+	"then": [{"push": {"device": "find(site.evChargers, .state.isConnected ?? true)", "command": "charge"}}]}`
+
+// holds has the battery become full under a rule that holds, and gives the hold.
+func (p *plant) holds() intake.HoldRef {
+	p.t.Helper()
+	p.rule("rule_1", holdsThenPushes)
+	p.level(50)
+	p.level(100)
+	l := p.tells(store.StartHold, true)
+	if !l.Due.Equal(p.now().Add(10 * time.Minute)) {
+		p.t.Errorf("the hold is due at %s, now is %s", l.Due, p.now())
+	}
+	return intake.HoldRef{Environment: l.Environment, RuleID: l.RuleID, Key: l.Key, Shadow: l.Shadow, HoldID: l.ID}
+}
+
+func (p *plant) ends(h intake.HoldRef, want rules.Decision) time.Duration {
+	p.t.Helper()
+	state, err := p.EndHold(p.t.Context(), h)
+	must(p.t, err)
+	if state.Decision != string(want) {
+		p.t.Errorf("the hold ends with %q, want %q", state.Decision, want)
+	}
+	return state.Wait
+}
+
+func TestAHoldFiresWhenItIsDue(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, open func() *store.Store) {
+		p := wholeHome(t, open)
+		h := p.holds()
+		if wait := p.ends(h, rules.DecisionHolding); wait != 10*time.Minute {
+			t.Errorf("too early, it waits for %s", wait)
+		}
+		p.advance(10 * time.Minute)
+		p.ends(h, rules.DecisionFired)
+		p.ends(h, "")
+		id := p.begunRun()
+		run := p.run(id)
+		if run.Trigger != string(rules.TriggerHold) || run.Number != 1 || run.HoldID != h.HoldID || run.SiteID != "site_home" || run.Seq == 0 {
+			t.Errorf("run %+v", run)
+		}
+		p.try(p.actionOf(id, "then/0/0"), intake.TryEnd{Outcome: busbar.TryAccepted})
+		p.take(id, "then/0/0", "ended done")
+	})
+}
+
+func TestABrokenHoldDoesNotFire(t *testing.T) {
+	t.Parallel()
+	p := onSQLite(t)
+	h := p.holds()
+	p.level(50)
+	p.advance(10 * time.Minute)
+	p.ends(h, "")
+	if open := p.open(); len(open) > 0 {
+		t.Errorf("it fired: %+v", open)
+	}
+}
+
+func TestAHoldWaitsOutItsGrace(t *testing.T) {
+	t.Parallel()
+	p := onSQLite(t)
+	h := p.holds()
+	p.advance(8 * time.Minute)
+	_, err := p.Read(t.Context(), busbar.Sandbox, []intake.Reading{{DeviceID: "dev_battery", State: map[string]any{"level": nil}}})
+	must(t, err)
+	p.advance(2 * time.Minute)
+	wait := p.ends(h, rules.DecisionHolding)
+	if wait.Round(time.Second) != 3*time.Minute {
+		t.Errorf("it waits for %s, want what is left of the grace", wait)
+	}
+	p.advance(wait)
+	p.ends(h, rules.DecisionUnknown)
+	if open := p.open(); len(open) > 0 {
+		t.Errorf("it fired: %+v", open)
+	}
+}
+
+// Where there is nothing to command, the next event tries again, and nobody asks in between.
+func TestAHoldWithoutATargetIsLeftToTheNextEvent(t *testing.T) {
+	t.Parallel()
+	p := onSQLite(t)
+	h := p.holds()
+	plugged := func(v bool) {
+		_, err := p.Read(t.Context(), busbar.Sandbox, []intake.Reading{{DeviceID: "dev_charger", State: map[string]any{"isConnected": v}}})
+		must(t, err)
+	}
+	plugged(false)
+	p.advance(10 * time.Minute)
+	p.ends(h, rules.DecisionNoTarget)
+	p.ends(h, "")
+	due, _, err := p.store.DueHolds(t.Context(), p.now().Add(time.Hour), store.HoldPosition{}, 10)
+	must(t, err)
+	if len(due) > 0 {
+		t.Errorf("still due: %+v", due)
+	}
+	plugged(true)
+	p.level(99.5)
+	run := p.run(p.begunRun())
+	if run.Trigger != string(rules.TriggerEvent) || run.HoldID != h.HoldID {
+		t.Errorf("run %+v", run)
+	}
+}
+
+func TestAHoldOfARuleThatMayNotActComesToNothing(t *testing.T) {
+	t.Parallel()
+	p := onSQLite(t)
+	h := p.holds()
+	p.advance(10 * time.Minute)
+	p.stop()
+	p.ends(h, rules.DecisionSuperseded)
+	if open := p.open(); len(open) > 0 {
+		t.Errorf("it fired: %+v", open)
+	}
+}
