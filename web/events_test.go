@@ -215,6 +215,7 @@ func TestGraphShowsWhatAnEventCaused(t *testing.T) {
 			object{"id": delivery, "kind": "delivery", "label": endpoint, "status": "pending"},
 		},
 		"edges": []any{object{"from": id, "to": delivery, "kind": "delivers"}},
+		"limit": 200.0, "truncated": false,
 	}
 	if diff := cmp.Diff(wanted, g); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

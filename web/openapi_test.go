@@ -126,8 +126,11 @@ func TestDescriptionIsTrue(t *testing.T) {
 	since := a.now().Add(-time.Hour).Format(time.RFC3339)
 	jobID := want[object](a, http.StatusAccepted, http.MethodPost, "/v1/endpoints/"+endpoint+"/recover", `{"since":"`+since+`"}`)["jobId"].(string)
 	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", plainRule)
+	a.chargeRule("filled", "active")
+	a.filling()
+	run := a.items("/v1/runs")[0]["id"].(string)
 	ids := map[string]string{
-		"rules": "car", "endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
+		"rules": "car", "runs": run, "endpoints": endpoint, "events": event, "deliveries": delivery, "api-keys": keyID, "sites": "site_home",
 		"devices": "dev_battery", "simulator": "dev_battery", "actions": action,
 		"jobs": jobID, "listeners": listenerID,
 	}

@@ -21,6 +21,7 @@ import (
 	"busbar/internal/intake"
 	"busbar/internal/listener"
 	"busbar/internal/metrics"
+	"busbar/internal/runlist"
 	"busbar/internal/store"
 	"busbar/internal/webhook"
 	"busbar/workflows"
@@ -234,6 +235,8 @@ func (b *backend) startBackground(ctx context.Context) error {
 	b.background.Go(func() { automation.Run(ctx) })
 	watch := intake.NewWatch(b.intake, b.cfg.store, b.cfg.logger)
 	b.background.Go(func() { watch.Run(ctx) })
+	lister := runlist.New(b.cfg.store, time.Now, b.cfg.logger)
+	b.background.Go(func() { lister.Run(ctx) })
 	announcer := intake.NewAnnouncer(b.intake, b.cfg.store, b.cfg.logger)
 	announcing, end := context.WithCancel(ctx)
 	b.endAnnouncing = end

@@ -17,6 +17,7 @@ type Purged struct {
 	SigningKeys     int
 	Readings        int
 	Actions         int
+	Runs            int
 	Faults          int
 	// Accounts counts sessions, login links and audit entries.
 	Accounts int
@@ -28,7 +29,7 @@ type Purged struct {
 
 // Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
 func (p Purged) Total() int {
-	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Faults + p.Accounts +
+	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Runs + p.Faults + p.Accounts +
 		p.Jobs + p.Hours + p.Expired
 }
 
@@ -36,7 +37,7 @@ func (p Purged) Total() int {
 func (p Purged) Plus(q Purged) Purged {
 	return Purged{
 		Events: p.Events + q.Events, IdempotencyKeys: p.IdempotencyKeys + q.IdempotencyKeys, SigningKeys: p.SigningKeys + q.SigningKeys,
-		Readings: p.Readings + q.Readings, Actions: p.Actions + q.Actions, Faults: p.Faults + q.Faults,
+		Readings: p.Readings + q.Readings, Actions: p.Actions + q.Actions, Runs: p.Runs + q.Runs, Faults: p.Faults + q.Faults,
 		Accounts: p.Accounts + q.Accounts,
 		Jobs:     p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Expired: p.Expired + q.Expired,
 	}
@@ -46,9 +47,10 @@ func (p Purged) Plus(q Purged) Purged {
 const expiredKeyGrace = 24 * time.Hour
 
 // Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
-// attempts, and up to limit each of what else is older: readings, ended actions and jobs, hours of endpoints, and expired
-// idempotency and signing keys, sessions, login links and audit entries. An event with a pending delivery stays until that has come to its end. One that is still
-// parked fails now, and its event stays for an hour more, so that people can look at it. Each batch is a short transaction.
+// attempts, and up to limit each of what else is older: readings, runs, ended actions and jobs, hours of endpoints, and expired
+// idempotency and signing keys, sessions, login links and audit entries. An event with a pending delivery, or with a run that
+// has steps to take or holds, stays until that has come to its end. A delivery that is still parked fails now, and its event stays
+// for an hour more, so that people can look at it. Each batch is a short transaction.
 func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
 	var p Purged
 	for _, env := range busbar.Environments() {
@@ -107,6 +109,13 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged,
 	if err != nil {
 		return p, err
 	}
+	// runs_age; few are open for long.
+	p.Runs, err = s.purgeBatch(ctx, `DELETE FROM runs WHERE (environment, id) IN (
+			SELECT environment, id FROM runs WHERE decided_at < ? AND status <> 'open' AND decision <> 'holding' ORDER BY decided_at LIMIT ?)`,
+		micros(before), limit)
+	if err != nil {
+		return p, err
+	}
 	p.Accounts, err = s.purgeAccounts(ctx, limit)
 	return p, err
 }
@@ -161,11 +170,13 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 		return 0, nil
 	}
 	var ids []string
-	// events_list, backwards; deliveries_by_event for each.
+	// events_list, backwards; deliveries_by_event and runs_by_event for each.
 	err := s.read.WithContext(ctx).Raw(`SELECT id FROM events e WHERE environment = ? AND received_at < ?
 			AND NOT EXISTS (SELECT 1 FROM deliveries d
 				WHERE d.environment = e.environment AND d.event_id = e.id
 					AND (d.status IN ('pending', 'parked') OR d.status = 'failed' AND d.completed_at > ?))
+			AND NOT EXISTS (SELECT 1 FROM runs r
+				WHERE r.environment = e.environment AND r.event_id = e.id AND r.event_id <> '' AND (r.status = 'open' OR r.decision = 'holding'))
 			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), micros(s.now().Add(-failedGrace)), min(limit, insertBatch)).Scan(&ids).Error
 	if err != nil {
 		return 0, fmt.Errorf("find events to purge: %w", translate(err))
@@ -178,6 +189,7 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 			`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?)`,
 			`DELETE FROM deliveries WHERE environment = ? AND event_id IN ?`,
 			`DELETE FROM event_starts WHERE environment = ? AND event_id IN ?`,
+			`DELETE FROM run_packs WHERE environment = ? AND event_id IN ?`,
 			`DELETE FROM events WHERE environment = ? AND id IN ?`,
 			`DELETE FROM event_ids WHERE environment = ? AND id IN ?`,
 		} {

@@ -191,7 +191,9 @@ func (s *Store) leaveMode(db *gorm.DB, r *busbar.Rule) error {
 // endHolds makes the runs superseded that hold for the keys that a condition names. The caller forgets the holds.
 func (s *Store) endHolds(db *gorm.DB, where string, args ...any) error {
 	var rows []ruleKeyRow
-	if err := db.Select("environment, hold_id").Where(where, args...).Where("hold_id <> ''").Find(&rows).Error; err != nil {
+	// The keys are locked before the runs are looked for, as where runs are listed.
+	err := s.forUpdate(db).Where(where, args...).Where("hold_id <> ''").Order("environment, key, rule_id").Find(&rows).Error
+	if err != nil {
 		return fmt.Errorf("read holds: %w", err)
 	}
 	for i := range rows {

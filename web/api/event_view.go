@@ -46,11 +46,6 @@ func viewCausation(c *busbar.Causation) Causation {
 	return v
 }
 
-// Run is a run of a rule.
-type Run struct {
-	ID string `json:"id"`
-}
-
 // Workflow says where a workflow can be looked at.
 type Workflow struct {
 	WorkflowID string  `json:"workflowId"`

@@ -31,7 +31,7 @@ const (
 func Routes() []Route {
 	return slices.Concat(
 		eventRoutes(), eventTypeRoutes(), endpointRoutes(), endpointCareRoutes(), listenerRoutes(), deliveryRoutes(), siteRoutes(),
-		deviceRoutes(), telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), ruleRoutes(), apiKeyRoutes(), metaRoutes(),
+		deviceRoutes(), telemetryRoutes(), familyRoutes(), actionRoutes(), faultRoutes(), ruleRoutes(), runRoutes(), apiKeyRoutes(), metaRoutes(),
 	)
 }
 
