@@ -27,22 +27,31 @@ func (c *listenCmd) Run(ctx context.Context, e env) error {
 	if _, err := forward.CheckURL(c.URL, "http://127.0.0.1:8080"); err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}
-	key := strings.TrimSpace(c.APIKey)
-	if key == "" {
-		key = secret(apiKeyVariable)
+	key, err := apiKey(c.APIKey)
+	if err != nil {
+		return err
 	}
-	if key == "" {
-		return errors.New("--api-key: there is none; give one here or in " + apiKeyVariable)
-	}
-	if err := busbar.CheckKey(key); err != nil {
-		return fmt.Errorf("--api-key: %w", err)
-	}
-	if _, ok := busbar.KeyEnvironment(key); !ok {
-		return errors.New("--api-key: it must begin with sk_test_ or sk_live_")
-	}
-	err := forward.Run(ctx, forward.Config{Server: c.URL, Target: c.ForwardTo, APIKey: key, EventTypes: c.Events, Out: e.stdout})
+	err = forward.Run(ctx, forward.Config{Server: c.URL, Target: c.ForwardTo, APIKey: key, EventTypes: c.Events, Out: e.stdout})
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	return nil
+}
+
+// apiKey is the key that a command speaks to a server with: the one that was given, or that of the environment.
+func apiKey(given string) (string, error) {
+	key := strings.TrimSpace(given)
+	if key == "" {
+		key = secret(apiKeyVariable)
+	}
+	if key == "" {
+		return "", errors.New("--api-key: there is none; give one here or in " + apiKeyVariable)
+	}
+	if err := busbar.CheckKey(key); err != nil {
+		return "", fmt.Errorf("--api-key: %w", err)
+	}
+	if _, ok := busbar.KeyEnvironment(key); !ok {
+		return "", errors.New("--api-key: it must begin with sk_test_ or sk_live_")
+	}
+	return key, nil
 }

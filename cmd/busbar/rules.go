@@ -12,8 +12,10 @@ import (
 )
 
 type rulesCmd struct {
-	Check rulesCheckCmd `cmd:"" help:"Check rules in files, without a server: what they say, and against what devices report and can do."`
-	Test  rulesTestCmd  `cmd:"" help:"Check rules in files and run the tests that they carry."`
+	Check  rulesCheckCmd  `cmd:"" help:"Check rules in files, without a server: what they say, and against what devices report and can do."`
+	Test   rulesTestCmd   `cmd:"" help:"Check rules in files and run the tests that they carry."`
+	Apply  rulesApplyCmd  `cmd:"" help:"Make the rules of a server say what files do. A file that has not changed makes no new version."`
+	Export rulesExportCmd `cmd:"" help:"Write rules of a server as files: those that were applied word by word, others in canonical YAML."`
 }
 
 type rulesCheckCmd struct{ ruleFiles }
@@ -48,13 +50,18 @@ func (f *ruleFiles) each(w io.Writer, test bool) error {
 		}
 		fmt.Fprintf(w, "%s: %s\n", name, passed)
 	}
+	return problemFiles(problems, "has problems", "have problems")
+}
+
+// problemFiles is an error about some files; nil when there are none.
+func problemFiles(n int, one, more string) error {
 	switch {
-	case problems == 1:
-		return errors.New("1 file has problems")
-	case problems > 1:
-		return fmt.Errorf("%d files have problems", problems)
+	case n == 0:
+		return nil
+	case n == 1:
+		return errors.New("1 file " + one)
 	}
-	return nil
+	return fmt.Errorf("%d files %s", n, more)
 }
 
 // lookAt gives the problems of a file, and what is said of it when it has none but warnings.
@@ -88,6 +95,15 @@ func lookAt(name string, test bool) (lines []string, passed string, err error) {
 }
 
 func readRule(name string) (*rules.Rule, error) {
+	text, err := readText(name)
+	if err != nil {
+		return nil, err
+	}
+	return parseRule(name, text)
+}
+
+// readText reads a file, and not much more than a rule may have.
+func readText(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, errors.Unwrap(err)
@@ -97,11 +113,17 @@ func readRule(name string) (*rules.Rule, error) {
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
-	if strings.HasSuffix(name, ".json") {
+	return text, nil
+}
+
+func parseRule(name string, text []byte) (*rules.Rule, error) {
+	if isJSON(name) {
 		return rules.ParseJSON(text)
 	}
 	return rules.ParseYAML(text)
 }
+
+func isJSON(name string) bool { return strings.HasSuffix(name, ".json") }
 
 // fieldLines makes a line of each field that an error is about.
 func fieldLines(err error) (lines []string, passed string, rest error) {
