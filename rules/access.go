@@ -73,6 +73,9 @@ func (c *compiler) objectMember(n *ast.MemberNode, of *code, o *object, name str
 	if !ok {
 		return c.wrong(n.Property, "%s has no %s%s", o.name, name, suggest(name, o.names()))
 	}
+	if isState(o) {
+		c.reads = append(c.reads, reading{familyOfState(o), name})
+	}
 	get, eval := m.get, of.eval
 	text := clip(of.text)
 	return &code{typ: m.typ, eval: func(f *frame) value {

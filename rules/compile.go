@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
+
+	"busbar"
 )
 
 // code is a part of an expression, ready to be evaluated.
@@ -33,6 +35,7 @@ type compiler struct {
 	memo map[ast.Node]*code
 	// full: the limit of nodes was reached, and said.
 	full  bool
+	reads []reading
 	diags []Diagnostic
 }
 
@@ -45,6 +48,15 @@ type local struct {
 type program struct {
 	*code
 	clauses []*code
+	// reads are the fields that it looks at, demands the comparisons that all must hold.
+	reads   []reading
+	demands []relation
+}
+
+// reading is a field of devices' states that an expression looks at. The family is empty when it may be of any.
+type reading struct {
+	family busbar.Family
+	field  string
 }
 
 // compile makes a program of a source with the names of an object. It is nil when there is an error among the
@@ -60,7 +72,13 @@ func compile(field, source string, root *object) (*program, []Diagnostic) {
 	if len(Errors(c.diags)) > 0 {
 		return nil, c.diags
 	}
-	return &program{compiled, c.clausesOf(node)}, c.diags
+	p := &program{code: compiled, clauses: c.clausesOf(node), reads: c.reads}
+	for _, part := range conjuncts(node) {
+		if r, ok := c.relationOf(part); ok {
+			p.demands = append(p.demands, r)
+		}
+	}
+	return p, c.diags
 }
 
 // compileAs compiles what must give a value of a kind.

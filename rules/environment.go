@@ -28,6 +28,16 @@ func isState(o *object) bool {
 	return o == anyState || slices.ContainsFunc(busbar.Families(), func(f busbar.Family) bool { return byFamily[f].state == o })
 }
 
+// familyOfState is the family of which an object is the state; empty when it may be of any.
+func familyOfState(o *object) busbar.Family {
+	for _, f := range busbar.Families() {
+		if byFamily[f].state == o {
+			return f
+		}
+	}
+	return ""
+}
+
 func makeFamilies() map[busbar.Family]familyObjects {
 	made := make(map[busbar.Family]familyObjects, len(busbar.Families()))
 	for _, family := range busbar.Families() {

@@ -3,7 +3,10 @@ package web_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"busbar"
 	"busbar/web/api"
@@ -72,6 +75,54 @@ func TestCheckRule(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A check looks at the devices and the other rules, too.
+func TestCheckRuleAmongOthers(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	check := func(rule string) []api.RuleDiagnostic {
+		t.Helper()
+		return want[api.RuleCheck](a, http.StatusOK, http.MethodPost, "/v1/rules/check", rule).Warnings
+	}
+	expect := func(what, rule string, messages ...string) {
+		t.Helper()
+		var got []string
+		for _, w := range check(rule) {
+			got = append(got, w.Field+": "+w.Message)
+		}
+		if diff := cmp.Diff(messages, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	const stop = `{"name":"Stop","on":["device.updated"],"deviceType":"vehicle","if":"state.batteryLevel > 80",
+		"then":[{"push":{"device":"site.evChargers","command":"idle"}}]}`
+	atHome := strings.Replace(stop, `"name"`, `"siteIds":["home"],"name"`, 1)
+	expect("without devices", stop)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/sites", `{"id":"home","name":"Home","timezone":"Europe/Berlin"}`)
+	expect("without devices at the site", atHome)
+	a.createDevice(`{"id":"dev_battery","type":"battery","siteId":"home","driver":{"kind":"manual"}}`)
+	expect("with a battery only", stop, "deviceType: there is no device of the type vehicle", "then[0].push.device: there is no device that this could be")
+	expect("with a battery only at the site", atHome, "deviceType: there is no device of the type vehicle at its sites",
+		"then[0].push.device: there is no device at its sites that this could be")
+	a.createDevice(`{"id":"car","type":"vehicle","siteId":"home","driver":{"kind":"manual"}}`)
+	a.createDevice(`{"id":"box","type":"ev_charger","siteId":"home","driver":{"kind":"manual"},"commands":{"charge":{"execution":["immediate"],"parameters":{}}}}`)
+	expect("with a charger that cannot", stop, "then[0].push.command: no device takes the command idle")
+	a.createDevice(`{"id":"box2","type":"ev_charger","siteId":"home","driver":{"kind":"manual"}}`)
+	expect("with another one", stop)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", plainRule)
+	clash := `then[0].push.device: "Charge the car" (car) commands ev_chargers too, with the same priority of 50: the second of them is held until the first one's command has ended`
+	expect("with another rule", stop, clash)
+	expect("the other rule itself", plainRule)
+	want[object](a, http.StatusOK, http.MethodPost, "/v1/rules/car/mode", `{"mode":"shadow"}`)
+	expect("with a rule in shadow", stop)
+	want[object](a, http.StatusOK, http.MethodPost, "/v1/rules/car/mode", `{"mode":"active"}`)
+	saved := want[struct {
+		Warnings []api.RuleDiagnostic `json:"warnings"`
+	}](a, http.StatusCreated, http.MethodPost, "/v1/rules", stop)
+	if len(saved.Warnings) != 1 || !strings.HasPrefix(clash, saved.Warnings[0].Field+": "+saved.Warnings[0].Message) {
+		t.Errorf("saved with %+v", saved.Warnings)
 	}
 }
 

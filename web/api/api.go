@@ -97,6 +97,7 @@ type API struct {
 	limits  *limits
 	// backtests has room for those that run at the same time.
 	backtests chan struct{}
+	inForce   inForce
 }
 
 // New checks the configuration.

@@ -58,8 +58,8 @@ func (a *API) checkRule(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, diagnostics := rules.Check(rule)
-	suspicions, err := a.suspicions(ctx, r.Env, rule)
+	compiled, diagnostics := rules.Check(rule)
+	suspicions, err := a.suspicions(ctx, r.Env, rule, compiled)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (a *API) checkSave(ctx context.Context, env busbar.Environment, text *ruleT
 		_, err := rules.Compile(text.Rule)
 		return nil, err
 	}
-	suspicions, err := a.suspicions(ctx, env, text.Rule)
+	suspicions, err := a.suspicions(ctx, env, text.Rule, compiled)
 	if err != nil {
 		return nil, err
 	}
@@ -105,16 +105,6 @@ func (a *API) checkSave(ctx context.Context, env busbar.Environment, text *ruleT
 		return nil, busbar.Errorf(busbar.CodeValidationFailed, "the rule has %d bytes as JSON, and at most %d are taken", n, rules.MaxRuleBytes)
 	}
 	return c, nil
-}
-
-// suspicions are warnings that take looking at what else there is.
-func (a *API) suspicions(ctx context.Context, env busbar.Environment, rule *rules.Rule) ([]rules.Diagnostic, error) {
-	found, err := a.unregistered(ctx, env, rule)
-	if err != nil {
-		return nil, err
-	}
-	missing, err := a.missingSites(ctx, env, rule)
-	return append(found, missing...), err
 }
 
 // missingSites warns of sites that are not there: maybe they are yet to be made.
