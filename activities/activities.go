@@ -40,6 +40,8 @@ type Circuits interface {
 	TryCircuit(ctx context.Context, id busbar.EndpointID) (bool, error)
 	ShutAgain(ctx context.Context, id busbar.EndpointID) error
 	QueueUp(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
+	// Crowd has what comes for an endpoint parked and sent in turn, because it gets as much at once as it may.
+	Crowd(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
 	CloseCircuit(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (bool, error)
 	ParkWaiting(ctx context.Context, env busbar.Environment, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)
 	Parked(ctx context.Context, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)

@@ -137,20 +137,31 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// accept stores an event with a delivery that is claimed for its first attempt, and hands it over.
+// accept stores an event with a delivery to a new endpoint that is claimed for its first attempt, and hands it over.
 func (w *world) accept(t *testing.T) activities.Target {
+	t.Helper()
+	return w.acceptAt(t, w.endpoint(t, 4))
+}
+
+// endpoint makes an endpoint that gets so many at once.
+func (w *world) endpoint(t *testing.T, maxInFlight int) *store.Subscriber {
 	t.Helper()
 	secret, err := webhook.GenerateHMAC()
 	must(t, err)
 	endpoint := busbar.Endpoint{
 		ID: busbar.NewEndpointID(), Environment: busbar.Sandbox, URL: "https://example.com/hook", PayloadFormat: busbar.Enveloped,
-		MaxInFlight: 4, Signing: busbar.SigningHMAC, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now,
+		MaxInFlight: maxInFlight, Signing: busbar.SigningHMAC, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now,
 	}
 	key := busbar.SigningKey{ID: "sk_1", EndpointID: endpoint.ID, Kind: busbar.KeyHMAC, Secret: secret, CreatedAt: w.now}
 	_, err = w.Once(t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
 		return store.Answer{}, tx.CreateEndpoint(&endpoint, []busbar.SigningKey{key})
 	})
 	must(t, err)
+	return &store.Subscriber{Endpoint: endpoint, Keys: []busbar.SigningKey{key}}
+}
+
+func (w *world) acceptAt(t *testing.T, endpoint *store.Subscriber) activities.Target {
+	t.Helper()
 	e := busbar.Event{
 		ID: busbar.NewEventID(), Environment: busbar.Sandbox, Type: "device.updated", Timestamp: w.now, ReceivedAt: w.now,
 		Data: json.RawMessage(`{"state":{"level":100}}`),
@@ -165,8 +176,7 @@ func (w *world) accept(t *testing.T) activities.Target {
 		}}})
 	}))
 	w.prepared[d.ID] = intake.Shipment{
-		Delivery: d, Event: e, Until: w.now.Add(store.StartClaim),
-		Subscriber: &store.Subscriber{Endpoint: endpoint, Keys: []busbar.SigningKey{key}},
+		Delivery: d, Event: e, Until: w.now.Add(store.StartClaim), Subscriber: endpoint,
 	}
 	return activities.Target{Environment: e.Environment, DeliveryID: d.ID, EndpointID: endpoint.ID}
 }

@@ -25,7 +25,7 @@ func (a *Activities) attempt(ctx context.Context, c *claimed) (*store.Finished, 
 	}
 	done := a.cfg.Health.Begin(string(s.Delivery.EndpointID))
 	result := a.cfg.Sender.Send(ctx, req)
-	done(result.OK())
+	done(result.OK(), result.Timing.Endpoint(result.Duration))
 	if result.Class == webhook.ClassCanceled {
 		// This process is going down. The attempt stays claimed, and is put on record as interrupted by the next.
 		return nil, fmt.Errorf("send: %s", result.Err)

@@ -52,7 +52,7 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	}
 	release, ok := a.permit(ctx, t, deliverPermit, nil)
 	if !ok {
-		return "", again(ErrorBusy, "as many attempts as the endpoint allows are under way", a.busyWait(ctx))
+		return a.crowded(ctx, t, owner)
 	}
 	defer release()
 	outcome, c, err := a.claim(ctx, t, claimant{name: owner})
@@ -67,6 +67,33 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 		return Outcome(f.Status), nil
 	}
 	return "", again(ErrorAttemptFailed, describe(f.Attempt.Number, f.Attempt.Error, f.NextAttemptAt), f.NextAttemptAt.Sub(a.cfg.Now()))
+}
+
+// crowded parks a delivery that found no place at its endpoint, and what comes after it: many that wait, each for itself,
+// would cost far more than the attempts, and go out in no order. One that was tried before, or that a person wants tried,
+// comes again.
+func (a *Activities) crowded(ctx context.Context, t Target, owner string) (Outcome, error) {
+	subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment)
+	if err != nil {
+		return "", fmt.Errorf("read endpoint: %w", err)
+	}
+	if sub, ok := subs.Get(t.EndpointID); ok && !sub.Shut() {
+		if err := a.cfg.Circuits.Crowd(ctx, t.Environment, t.EndpointID); err != nil {
+			return "", fmt.Errorf("begin a line of deliveries: %w", err)
+		}
+	}
+	parked, err := a.parkShut(ctx, t, owner)
+	if err != nil {
+		return "", err
+	}
+	if !parked {
+		return "", again(ErrorBusy, "as many attempts as the endpoint allows are under way", a.busyWait(ctx))
+	}
+	if err := a.cfg.Director.StartDrain(ctx, t.Environment, t.EndpointID); err != nil {
+		// The line is on record; the reconciler has it sent.
+		a.cfg.Logger.WarnContext(ctx, "could not start draining", "endpoint_id", t.EndpointID, "error", err)
+	}
+	return OutcomeParked, nil
 }
 
 // parkShut parks a delivery before it takes a place in the line of an endpoint that takes none now.

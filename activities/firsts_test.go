@@ -95,3 +95,41 @@ func TestAClaimOfAnotherStays(t *testing.T) {
 		t.Errorf("claimed %v, %v; want nothing", claimed, err)
 	}
 }
+
+// Each that waits by itself is an activity that comes again and again; as rows in a line they cost next to nothing.
+func TestWhatFindsNoPlaceIsPutInALine(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, time.Millisecond)
+	endpoint := w.endpoint(t, 1)
+	sent, late := w.acceptAt(t, endpoint), w.acceptAt(t, endpoint)
+	w.unclaim(t, late)
+	w.hold, w.arrived = make(chan struct{}), make(chan struct{}, 2)
+	w.firsts(t, sent)
+	<-w.arrived
+	if outcome, err := w.deliver(late); err != nil || outcome != activities.OutcomeParked {
+		t.Errorf("outcome = %s, %v", outcome, err)
+	}
+	subs, err := w.Subscribers(t.Context(), busbar.Sandbox)
+	must(t, err)
+	if sub, ok := subs.Get(endpoint.ID); !ok || sub.Circuit.State != busbar.CircuitHalfOpen {
+		t.Errorf("endpoint = %+v, want one that is half open", sub)
+	}
+	close(w.hold)
+	if outcome, err := w.deliver(sent); err != nil || outcome != activities.OutcomeDelivered {
+		t.Errorf("outcome = %s, %v", outcome, err)
+	}
+	w.check(t, late, busbar.DeliveryParked, []int{1})
+}
+
+func TestCrowdingLeavesAnOpenCircuitOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint := w.endpoint(t, 1)
+	must(t, w.QueueUp(t.Context(), busbar.Sandbox, endpoint.ID))
+	must(t, w.Crowd(t.Context(), busbar.Sandbox, endpoint.ID))
+	subs, err := w.Subscribers(t.Context(), busbar.Sandbox)
+	must(t, err)
+	if sub, ok := subs.Get(endpoint.ID); !ok || sub.Circuit.State != busbar.CircuitOpen {
+		t.Errorf("endpoint = %+v, want one that is open", sub)
+	}
+}

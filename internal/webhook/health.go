@@ -3,6 +3,7 @@ package webhook
 import (
 	"container/list"
 	"errors"
+	"math/bits"
 	"sync"
 	"time"
 )
@@ -10,9 +11,13 @@ import (
 const (
 	// SlowAfter is the time above which an attempt counts against an endpoint's health.
 	SlowAfter = 250 * time.Millisecond
-	// healthWindow is how many attempts back one failure or slow answer counts.
+	// hangsAfter is the time in flight after which a single attempt says that its endpoint hangs.
+	hangsAfter = 4 * SlowAfter
+	// healthWindow is how many attempts back a failure or slow answer counts.
 	healthWindow = 50
-	windowMask   = 1<<healthWindow - 1
+	// healthBad is how many of them a quick endpoint may have: a moment in which this machine is slow says nothing.
+	healthBad  = 2
+	windowMask = 1<<healthWindow - 1
 
 	defaultHealthKeys = 10_000
 )
@@ -61,8 +66,9 @@ func NewHealth(config HealthConfig) (*Health, error) {
 	}, nil
 }
 
-// Quick says whether an attempt at key may be expected to be short: none of its last 50 failed or took more than
-// SlowAfter, and none has been in flight for longer than that. An endpoint without attempts is quick.
+// Quick says whether an attempt at key may be expected to be short: at most two of its last 50 failed or took more than
+// SlowAfter, no more than two have been in flight for longer than that, and none for four times as long. An endpoint
+// without attempts is quick.
 func (h *Health) Quick(key string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,28 +77,37 @@ func (h *Health) Quick(key string) bool {
 		return true
 	}
 	e := element.Value.(*endpointHealth)
-	if e.bad != 0 {
+	if bits.OnesCount64(e.bad) > healthBad {
 		return false
 	}
-	oldest := e.flying.Front()
-	return oldest == nil || h.now().Sub(oldest.Value.(time.Time)) <= SlowAfter
+	now, bad := h.now(), 0
+	for flight := e.flying.Front(); flight != nil && bad <= healthBad; flight = flight.Next() {
+		age := now.Sub(flight.Value.(time.Time))
+		if age <= SlowAfter {
+			break
+		}
+		if age > hangsAfter {
+			return false
+		}
+		bad++
+	}
+	return bad <= healthBad
 }
 
-// Begin notes that an attempt at key is in flight, so that one that hangs counts after SlowAfter and not only at its
-// end. The caller calls done at the end, which records the attempt; later calls do nothing.
-func (h *Health) Begin(key string) (done func(ok bool)) {
+// Begin notes that an attempt at key is in flight, so that those that hang count before their end. The caller calls done at
+// the end, which records the attempt with the time that the endpoint took; later calls do nothing.
+func (h *Health) Begin(key string) (done func(ok bool, took time.Duration)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	started := h.now()
 	e := h.use(key)
-	flight := e.flying.PushBack(started)
+	flight := e.flying.PushBack(h.now())
 	var once sync.Once
-	return func(ok bool) {
+	return func(ok bool, took time.Duration) {
 		once.Do(func() {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			e.flying.Remove(flight)
-			h.use(key).record(ok && h.now().Sub(started) <= SlowAfter)
+			h.use(key).record(ok && took <= SlowAfter)
 		})
 	}
 }

@@ -50,13 +50,13 @@ func TestNewEndpointIsQuick(t *testing.T) {
 	}
 }
 
-func TestOneBadAttemptCountsForFifty(t *testing.T) {
+func TestThreeBadAttemptsCountForFifty(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]func(*webhook.Health){
 		"failed":   func(h *webhook.Health) { h.Record("ep", false, time.Millisecond) },
 		"slow":     func(h *webhook.Health) { h.Record("ep", true, webhook.SlowAfter+1) },
-		"flight":   func(h *webhook.Health) { h.Begin("ep")(false) },
-		"two ends": func(h *webhook.Health) { done := h.Begin("ep"); done(false); done(true) },
+		"flight":   func(h *webhook.Health) { h.Begin("ep")(false, 0) },
+		"two ends": func(h *webhook.Health) { done := h.Begin("ep"); done(false, 0); done(true, 0) },
 	} {
 		health, _ := newHealth(t, 0)
 		health.Record("ep", true, webhook.SlowAfter)
@@ -64,7 +64,12 @@ func TestOneBadAttemptCountsForFifty(t *testing.T) {
 			t.Fatalf("%s: an attempt of just %s counts as slow", name, webhook.SlowAfter)
 		}
 		bad(health)
-		for n := range 49 {
+		bad(health)
+		if !health.Quick("ep") {
+			t.Fatalf("%s: two of the last fifty are too many", name)
+		}
+		bad(health)
+		for n := range 47 {
 			health.Record("ep", true, time.Millisecond)
 			if health.Quick("ep") {
 				t.Fatalf("%s: quick again after %d good attempts", name, n+1)
@@ -75,7 +80,7 @@ func TestOneBadAttemptCountsForFifty(t *testing.T) {
 		}
 		health.Record("ep", true, time.Millisecond)
 		if !health.Quick("ep") {
-			t.Errorf("%s: not quick after 50 good attempts", name)
+			t.Errorf("%s: not quick when the first of the three is fifty attempts back", name)
 		}
 	}
 }
@@ -83,7 +88,10 @@ func TestOneBadAttemptCountsForFifty(t *testing.T) {
 func TestHangingEndpointIsNoticedInFlight(t *testing.T) {
 	t.Parallel()
 	health, clock := newHealth(t, 0)
-	hanging := health.Begin("ep")
+	var hanging []func(bool, time.Duration)
+	for range 3 {
+		hanging = append(hanging, health.Begin("ep"))
+	}
 	clock.advance(webhook.SlowAfter)
 	if !health.Quick("ep") {
 		t.Error("not quick at the threshold itself")
@@ -91,15 +99,22 @@ func TestHangingEndpointIsNoticedInFlight(t *testing.T) {
 	quick := health.Begin("ep")
 	clock.advance(1)
 	if health.Quick("ep") {
-		t.Error("still quick while an attempt hangs")
+		t.Error("still quick while three attempts hang")
 	}
-	quick(true)
-	if health.Quick("ep") {
-		t.Error("quick again though the attempt still hangs")
+	quick(true, time.Millisecond)
+	hanging[0](true, 2*webhook.SlowAfter)
+	if !health.Quick("ep") {
+		t.Error("not quick though only two attempts hang")
 	}
-	hanging(true)
+	clock.advance(4 * webhook.SlowAfter)
 	if health.Quick("ep") {
-		t.Error("the slow attempt does not count at its end")
+		t.Error("still quick while an attempt hangs for long")
+	}
+	for _, done := range hanging[1:] {
+		done(true, 5*webhook.SlowAfter)
+	}
+	if health.Quick("ep") {
+		t.Error("slow attempts do not count at their end")
 	}
 	health.Forget("ep")
 	if !health.Quick("ep") {
@@ -107,12 +122,28 @@ func TestHangingEndpointIsNoticedInFlight(t *testing.T) {
 	}
 }
 
+// What an attempt waited for inside this process is not its endpoint's doing.
+func TestOnlyTheEndpointsOwnTimeCounts(t *testing.T) {
+	t.Parallel()
+	health, clock := newHealth(t, 0)
+	for range 5 {
+		done := health.Begin("ep")
+		clock.advance(time.Minute)
+		done(true, time.Millisecond)
+	}
+	if !health.Quick("ep") {
+		t.Error("not quick though each attempt took a millisecond")
+	}
+}
+
 func TestHealthIsBounded(t *testing.T) {
 	t.Parallel()
 	health, clock := newHealth(t, 3)
 	done := health.Begin("busy")
-	clock.advance(time.Second)
-	health.Record("bad", false, 0)
+	clock.advance(2 * time.Second)
+	for range 3 {
+		health.Record("bad", false, 0)
+	}
 	for n := range 100 {
 		health.Record(fmt.Sprint("ep", n), true, 0)
 		health.Record("bad", true, 0)
@@ -123,8 +154,10 @@ func TestHealthIsBounded(t *testing.T) {
 	if health.Quick("busy") {
 		t.Error("an endpoint with an attempt in flight was forgotten")
 	}
-	done(true)
-	health.Record("bad", false, 0)
+	done(true, 0)
+	for range 3 {
+		health.Record("bad", false, 0)
+	}
 	for n := range 3 {
 		health.Record(fmt.Sprint("later", n), true, 0)
 	}

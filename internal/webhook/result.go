@@ -53,6 +53,15 @@ type Timing struct {
 	Reused bool
 }
 
+// Endpoint is the time that the endpoint took of an attempt: what went by before there was a connection to wait for, and what
+// this machine needed to come to it, is not its doing. Without a first byte it is all of the attempt.
+func (t Timing) Endpoint(all time.Duration) time.Duration {
+	if t.FirstByte == 0 {
+		return all
+	}
+	return t.DNS + t.Connect + t.TLS + t.FirstByte
+}
+
 // Result is what became of one attempt. Its texts are valid UTF-8 without NUL, as PostgreSQL wants them.
 type Result struct {
 	At       time.Time
