@@ -25,6 +25,7 @@ type benchCmd struct {
 	Parked     int           `name:"parked-events" default:"10000" help:"Events posted while the receiver is down, for parked."`
 	CareRate   int           `name:"care-rate" default:"20" help:"Events a second, each for 50 endpoints, for care."`
 	Devices    int           `default:"2000" help:"Devices that report, for telemetry."`
+	Assert     bool          `help:"Fail when the healthy endpoints of care miss their aim."`
 	JSON       bool          `help:"Print one JSON object."`
 	Seed       uint64        `default:"1" help:"Makes the payloads the same from run to run."`
 }
@@ -38,7 +39,7 @@ func (c *benchCmd) Run(ctx context.Context, e env) error {
 	cfg.Target, cfg.Key, cfg.PID, cfg.ServerArgs, cfg.Dir = c.Target, c.Key, c.PID, c.ServerArgs, c.Dir
 	cfg.Rate, cfg.Duration, cfg.InFlight, cfg.Endpoints = c.Rate, c.Duration, c.InFlight, c.Endpoints
 	cfg.Payload, cfg.JSON, cfg.Seed = c.Payload, c.JSON, c.Seed
-	cfg.Devices, cfg.ParkedEvents, cfg.CareRate = c.Devices, c.Parked, c.CareRate
+	cfg.Devices, cfg.ParkedEvents, cfg.CareRate, cfg.Assert = c.Devices, c.Parked, c.CareRate, c.Assert
 	if len(c.Stored) > 0 {
 		cfg.GrowthAt = c.Stored
 	}

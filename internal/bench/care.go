@@ -44,6 +44,20 @@ type CareResult struct {
 	Hanging         int     `json:"hanging"`
 	HangingAttempts int     `json:"hangingAttempts"`
 	HoldMs          float64 `json:"holdMs"`
+	// AimMs is the p99 from end to end that the healthy ones should keep; Kept says whether they did, with nothing missing.
+	AimMs float64 `json:"aimMs"`
+	Kept  bool    `json:"kept"`
+}
+
+// careAim is what the others may cost a healthy endpoint.
+const careAim = 300 * time.Millisecond
+
+// judge compares the healthy endpoints with the aim. What has not arrived in time may only be late: a server that is behind
+// by more than the run waits has not lost anything for that.
+func (c *CareResult) judge(r *Result) {
+	r.Unconfirmed, r.Losses = r.Unconfirmed+r.Losses, 0
+	c.AimMs = milliseconds(careAim)
+	c.Kept = r.Unconfirmed == 0 && r.EndToEnd != nil && r.EndToEnd.P99 <= c.AimMs
 }
 
 func (r *runner) parked(ctx context.Context, b *bed, result *Result) (err error) {
@@ -144,6 +158,7 @@ func (r *runner) care(ctx context.Context, b *bed, result *Result) (err error) {
 	for n := range careHanging {
 		care.HangingAttempts += t.sink.attempts(careHealthy + careFailing + n)
 	}
+	care.judge(result)
 	result.Care = care
 	return err
 }

@@ -84,6 +84,21 @@ func TestEarlyEventsAreCounted(t *testing.T) {
 	}
 }
 
+func TestCareThatFallsBehindIsReported(t *testing.T) {
+	t.Parallel()
+	for _, assert := range []bool{false, true} {
+		cfg, _ := against(t, quick(bench.Care), fakeFaults{loseEvery: 3})
+		cfg.Drain, cfg.Assert = time.Millisecond, assert
+		result, err := one(t, cfg)
+		if (err != nil) != assert || assert && !strings.Contains(err.Error(), "did not keep a p99 of 300ms") {
+			t.Errorf("asserting %v: error %v", assert, err)
+		}
+		if result.Losses != 0 || result.Unconfirmed == 0 || result.Care == nil || result.Care.Kept {
+			t.Errorf("%d lost, %d unconfirmed, care %+v", result.Losses, result.Unconfirmed, result.Care)
+		}
+	}
+}
+
 func TestCareRun(t *testing.T) {
 	t.Parallel()
 	cfg, fake := against(t, quick(bench.Care), fakeFaults{})

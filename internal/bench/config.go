@@ -98,6 +98,8 @@ type Config struct {
 	// timeout and 5 s.
 	CrashLinger time.Duration
 
+	// Assert makes Run fail when Care does not keep what it aims at.
+	Assert bool
 	// JSON makes Run write the report as JSON instead of text.
 	JSON bool
 	// Command is the command line the report names, keys and passwords masked.

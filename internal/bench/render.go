@@ -193,6 +193,11 @@ func (l *lines) endpointCare(r Result) {
 	if c := r.Care; c != nil {
 		l.row("failing", "%s, %d attempts answered 500", plural(c.Failing, "endpoint"), c.FailingAttempts)
 		l.row("hanging", "%s, %d attempts held for %s", plural(c.Hanging, "endpoint"), c.HangingAttempts, duration(c.HoldMs))
+		verdict := "missed"
+		if c.Kept {
+			verdict = "kept"
+		}
+		l.row("aim", "everything in time, p99 at most %s: %s", duration(c.AimMs), verdict)
 	}
 }
 

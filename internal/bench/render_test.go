@@ -68,7 +68,7 @@ func fullReport() bench.Report {
 			{
 				Scenario: bench.Care, Endpoints: 50, Load: "20 events/s for 20s, 10 endpoints fail, 10 hold 10s", Payload: 1024,
 				Events: 450, Accepted: 450, Errors: map[string]int{}, Deliveries: 13_500, EndToEnd: latency(12),
-				Care: &bench.CareResult{Failing: 10, FailingAttempts: 160, Hanging: 10, HangingAttempts: 480, HoldMs: 10_000},
+				Care: &bench.CareResult{Failing: 10, FailingAttempts: 160, Hanging: 10, HangingAttempts: 480, HoldMs: 10_000, AimMs: 300, Kept: true},
 			},
 			{
 				Scenario: bench.Growth, Endpoints: 1, Load: "probes of 500 events at 50/s", Payload: 1024,

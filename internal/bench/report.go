@@ -43,7 +43,7 @@ type Result struct {
 	Deliveries int `json:"deliveries"`
 	Losses     int `json:"losses"`
 	Repeats    int `json:"repeats"`
-	// Unconfirmed takes the place of Losses when the run was interrupted before it could tell.
+	// Unconfirmed takes the place of Losses when the run cannot tell them from what is late: it was interrupted, or is Care.
 	Unconfirmed   int `json:"unconfirmed,omitempty"`
 	BadSignatures int `json:"badSignatures"`
 	// Malformed webhooks were well signed, but their body was not the event named in their header.

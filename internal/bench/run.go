@@ -77,6 +77,9 @@ func (r *runner) steps(ctx context.Context, steps []step, report *Report, out *p
 		if err := result.broken(); err != nil {
 			problems = append(problems, err)
 		}
+		if c := result.Care; r.cfg.Assert && c != nil && !c.Kept {
+			problems = append(problems, fmt.Errorf("%s: the healthy endpoints did not keep a p99 of %s", s.scenario, duration(c.AimMs)))
+		}
 	}
 	return errors.Join(problems...)
 }
