@@ -75,3 +75,36 @@ func BenchmarkReadings(b *testing.B) {
 	b.ReportMetric(float64(500*b.N)/b.Elapsed().Seconds(), "readings/s")
 	b.ReportMetric(float64(updated)/float64(5*b.N), "%changes")
 }
+
+// BenchmarkRules accepts events that 1,000 rules listen to, and none of which lets one fire, beside events without a rule.
+func BenchmarkRules(b *testing.B) {
+	for _, n := range []int{0, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			s := opener(b, "")()
+			defer func() { must(b, s.Close()) }()
+			home(b, s, battery(), charger(), busbar.Device{ID: "dev_meter", Family: busbar.Meter}, busbar.Device{ID: "dev_car", Family: busbar.Vehicle})
+			for i := range n {
+				rule(b, s, fmt.Sprintf("rule_%d", i), full)
+			}
+			p := start(b, s, newCluster(), nil)
+			defer p.close()
+			report := func(i int) {
+				out, err := p.Read(b.Context(), busbar.Sandbox, []intake.Reading{
+					{DeviceID: "dev_battery", State: map[string]any{"level": 20 + float64(i%600)/10, "status": "idle"}},
+				})
+				must(b, err)
+				if out[0].Status != intake.ReadingUpdated {
+					b.Fatalf("%+v", out)
+				}
+			}
+			// The first events set the edges.
+			report(0)
+			report(1)
+			i := 1
+			for b.Loop() {
+				i++
+				report(i)
+			}
+		})
+	}
+}
