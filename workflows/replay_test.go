@@ -49,9 +49,17 @@ func TestChangedWorkflowsDoNotReplay(t *testing.T) {
 		workflows.ProcessEventName: doNothing, workflows.RedeliverName: redoNothing, workflows.RunActionName: runNothing,
 		workflows.DrainName:  func(workflow.Context, workflows.DrainEndpointInput) error { return nil },
 		workflows.ResendName: func(workflow.Context, workflows.ResendInput) error { return nil },
+		workflows.RunRuleName: func(workflow.Context, workflows.RunRuleInput) (workflows.RunRuleResult, error) {
+			return workflows.RunRuleResult{Status: busbar.RunDone}, nil
+		},
+		workflows.HoldRuleName: func(workflow.Context, workflows.HoldRuleInput) (workflows.HoldRuleResult, error) {
+			return workflows.HoldRuleResult{Decision: "fired"}, nil
+		},
+		workflows.WindowRuleName: func(workflow.Context, workflows.WindowRuleInput) error { return nil },
 	}
 	for _, pattern := range []string{
-		"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*", "drain_endpoint_*", "resend_*",
+		"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*", "drain_endpoint_*", "resend_*", "run_rule_*",
+		"hold_rule_*", "window_rule_*",
 	} {
 		for _, path := range keptHistories(t, pattern) {
 			if err := replay(t, path, idle); err == nil {
@@ -75,6 +83,7 @@ func all() map[string]any {
 	return map[string]any{
 		workflows.ProcessEventName: workflows.ProcessEvent, workflows.RedeliverName: workflows.Redeliver,
 		workflows.RunActionName: workflows.RunAction, workflows.DrainName: workflows.DrainEndpoint, workflows.ResendName: workflows.Resend,
+		workflows.RunRuleName: workflows.RunRule, workflows.HoldRuleName: workflows.HoldRule, workflows.WindowRuleName: workflows.WindowRule,
 	}
 }
 

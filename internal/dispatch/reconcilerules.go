@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -35,22 +36,31 @@ func NewRuleReconciler(d *Dispatcher, ender RuleEnder, now func() time.Time, log
 	return &RuleReconciler{dispatcher: d, ender: ender, now: now, logger: logger}
 }
 
-// Run looks at once, since windows may have no workflow yet, and then once a minute until ctx ends. Several copies may run; they
-// find the same and do it once.
+// savesEvery is how often the reconciler looks for rules whose window somebody has changed.
+const savesEvery = 5 * time.Second
+
+// Run looks once a minute until ctx ends, and at once for windows, since those may have no workflow yet; at what was saved it looks
+// every few seconds. Several copies may run; they find the same and do it once.
 func (r *RuleReconciler) Run(ctx context.Context) {
-	next := time.NewTimer(0)
+	next, saves := time.NewTimer(0), time.NewTicker(savesEvery)
 	defer next.Stop()
+	defer saves.Stop()
 	for {
+		var err error
 		select {
 		case <-next.C:
+			err = r.Round(ctx)
+			// Copies that were started together look at different times.
+			next.Reset(reconcileEvery/2 + rand.N(reconcileEvery)) //nolint:gosec // not a secret, only spread
+		case <-saves.C:
+			var failed failures
+			err = errors.Join(r.windows(ctx, 2*savesEvery, false, &failed), failed.err())
 		case <-ctx.Done():
 			return
 		}
-		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			r.logger.WarnContext(ctx, "could not reconcile rules", "error", err)
 		}
-		// Copies that were started together look at different times.
-		next.Reset(reconcileEvery/2 + rand.N(reconcileEvery)) //nolint:gosec // not a secret, only spread
 	}
 }
 
@@ -84,7 +94,7 @@ func (r *RuleReconciler) Round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.windows(ctx, &failed); err != nil {
+	if err := r.windows(ctx, 2*reconcileEvery, true, &failed); err != nil {
 		return err
 	}
 	return failed.err()
@@ -130,17 +140,19 @@ func (r *RuleReconciler) hold(ctx context.Context, h store.RuleStart) error {
 	return err
 }
 
-// windows sees to it that each rule with a window has its workflow, and that those which were saved since the last look were
-// told: whoever saved one may have died before.
-func (r *RuleReconciler) windows(ctx context.Context, failed *failures) error {
+// windows tells the workflows of windows whose rules were saved within a time, and with all sees to it that the others have one:
+// whoever saved them may have died before, and so may they.
+func (r *RuleReconciler) windows(ctx context.Context, within time.Duration, all bool, failed *failures) error {
 	rules, err := r.dispatcher.store.WindowedRules(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range rules {
 		touch := r.dispatcher.WatchWindow
-		if r.now().Sub(rules[i].UpdatedAt) < 2*reconcileEvery {
+		if r.now().Sub(rules[i].UpdatedAt) < within {
 			touch = r.dispatcher.RuleChanged
+		} else if !all {
+			continue
 		}
 		if failed.add(touch(ctx, rules[i].Environment, rules[i].ID)) {
 			break

@@ -107,6 +107,9 @@ func replay(t *testing.T, name string, h *historypb.History) {
 	replayer.RegisterWorkflowWithOptions(workflows.RunAction, workflow.RegisterOptions{Name: workflows.RunActionName})
 	replayer.RegisterWorkflowWithOptions(workflows.DrainEndpoint, workflow.RegisterOptions{Name: workflows.DrainName})
 	replayer.RegisterWorkflowWithOptions(workflows.Resend, workflow.RegisterOptions{Name: workflows.ResendName})
+	replayer.RegisterWorkflowWithOptions(workflows.RunRule, workflow.RegisterOptions{Name: workflows.RunRuleName})
+	replayer.RegisterWorkflowWithOptions(workflows.HoldRule, workflow.RegisterOptions{Name: workflows.HoldRuleName})
+	replayer.RegisterWorkflowWithOptions(workflows.WindowRule, workflow.RegisterOptions{Name: workflows.WindowRuleName})
 	// The replayer numbers events anew, in place.
 	copied, ok := proto.Clone(h).(*historypb.History)
 	if !ok {
