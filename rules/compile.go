@@ -20,6 +20,8 @@ type code struct {
 	from, to int
 	// constant is its value when that is in the source.
 	constant *value
+	// operands are set of comparisons that are clauses of a condition.
+	operands []*code
 }
 
 // compiler makes code of an expression. It goes on after a mistake, so that all of them are shown at once.

@@ -19,6 +19,14 @@ type Clause struct {
 	LeftOut []Unknown `json:"leftOut,omitempty"`
 	// Error says why it could not be evaluated.
 	Error string `json:"error,omitempty"`
+	// Operands are what a comparison compares, without what is literal.
+	Operands []Operand `json:"operands,omitempty"`
+}
+
+// Operand is a side of a comparison with what it gave; Value is nil when that is unknown, or null.
+type Operand struct {
+	Source string `json:"source"`
+	Value  any    `json:"value"`
 }
 
 // explain evaluates the parts of a condition, each on its own.
@@ -33,8 +41,40 @@ func explain(parts []*code, in *Input, steps int) []Clause {
 		}
 		clauses[i].Value = plain(r.value)
 		clauses[i].Unknown = r.value.unknowns()
+		for _, operand := range part.operands {
+			if r := operand.run(in, steps); r.err == nil {
+				clauses[i].Operands = append(clauses[i].Operands, Operand{operand.text, plain(r.value)})
+			}
+		}
 	}
 	return clauses
+}
+
+// Explanation is what a rule makes of an event, whatever its edge, hold, cooldown and window are.
+type Explanation struct {
+	// Clauses are the whole condition and its parts.
+	Clauses []Clause
+	// Steps are what each step of `then` comes to, as if the condition were true and nothing had been done yet.
+	Steps []StepPlan
+}
+
+// Explain shows what a rule makes of an event. It decides nothing.
+func (c *Compiled) Explain(s *Snapshot, e *busbar.Event, now time.Time) (Explanation, error) {
+	standing := &Standing{Compiled: c, ID: c.Rule.ID}
+	clauses, err := standing.Clauses(s, e)
+	if err != nil {
+		return Explanation{}, err
+	}
+	in, err := s.after(e)
+	if err != nil {
+		return Explanation{}, err
+	}
+	explained := Explanation{Clauses: clauses, Steps: make([]StepPlan, len(c.then))}
+	r := resolver{in: in, rule: standing, snap: s, steps: MaxSteps, now: now}
+	for i := range c.then {
+		explained.Steps[i] = *r.plan(&c.then[i])
+	}
+	return explained, nil
 }
 
 // clausesOf are the whole condition and the comparisons and connectives that it is made of, in the order of the source.
@@ -46,6 +86,7 @@ func (c *compiler) clausesOf(n ast.Node) []*code {
 		case "and", "&&", "or", "||":
 			return append(append(own, c.clausesOf(n.Left)...), c.clausesOf(n.Right)...)
 		}
+		own[0].operands = c.operandsOf(n)
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {
 			return append(own, c.clausesOf(n.Node)...)
@@ -58,6 +99,17 @@ func (c *compiler) clausesOf(n ast.Node) []*code {
 		}
 	}
 	return own
+}
+
+// operandsOf are what a comparison is made between, without what is literal: that can be read in the source.
+func (c *compiler) operandsOf(n *ast.BinaryNode) []*code {
+	var operands []*code
+	for _, side := range []ast.Node{n.Left, n.Right} {
+		if compiled := c.memo[side]; compiled != nil && compiled.constant == nil && compiled.typ.kind != kindBad {
+			operands = append(operands, compiled)
+		}
+	}
+	return operands
 }
 
 // maxPlain is how many elements of a list are shown.

@@ -195,7 +195,20 @@ func (s *Step) document() *document {
 func (t *Test) document() *document {
 	d := &document{}
 	d.set("name", t.Name)
-	d.set("given", documents(t.Given, (*Given).document))
+	given := make([]*document, len(t.Given))
+	before := Given{Type: busbar.TypeDeviceUpdated}
+	for i := range t.Given {
+		// What an event takes from the one before it is left out.
+		g := t.Given[i]
+		if g.Type == before.Type {
+			g.Type = ""
+		}
+		if g.Device == before.Device {
+			g.Device = ""
+		}
+		given[i], before = g.document(), t.Given[i]
+	}
+	d.set("given", given)
 	d.set("expect", documents(t.Expect, (*Expectation).document))
 	return d
 }

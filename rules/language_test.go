@@ -348,11 +348,14 @@ func TestExplainShowsWhatShortCircuitingHides(t *testing.T) {
 	got := rules.Explain(`state.level < 50 and (state.capacity > 1 or not (device.id == "x"))`, busbar.Battery, home(t))
 	want := []rules.Clause{
 		{Source: `state.level < 50 and (state.capacity > 1 or not (device.id == "x"))`, Value: false},
-		{Source: "state.level < 50", Value: false},
+		{Source: "state.level < 50", Value: false, Operands: []rules.Operand{{Source: "state.level", Value: 100.0}}},
 		{Source: `state.capacity > 1 or not (device.id == "x")`, Value: true},
-		{Source: "state.capacity > 1", Unknown: []rules.Unknown{{Name: "dev_battery.capacity", Device: "dev_battery", Reason: rules.ReasonMissing}}},
+		{
+			Source: "state.capacity > 1", Unknown: []rules.Unknown{{Name: "dev_battery.capacity", Device: "dev_battery", Reason: rules.ReasonMissing}},
+			Operands: []rules.Operand{{Source: "state.capacity"}},
+		},
 		{Source: `not (device.id == "x")`, Value: true},
-		{Source: `device.id == "x"`, Value: false},
+		{Source: `device.id == "x"`, Value: false, Operands: []rules.Operand{{Source: "device.id", Value: "dev_battery"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("clauses (-want +got):\n%s", diff)

@@ -45,6 +45,14 @@ func ParseYAML(text []byte) (*Rule, error) {
 	return decodeRule(tree)
 }
 
+// ParseFragment reads YAML that is a part of a rule: lists, objects, texts, numbers, booleans and nil. Empty text is nil.
+func ParseFragment(text []byte) (any, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, nil
+	}
+	return yamlTree(text)
+}
+
 func tooLong(n int) error {
 	return busbar.Errorf(busbar.CodeValidationFailed, "the rule has %d bytes, and at most %d are taken", n, MaxRuleBytes)
 }

@@ -148,6 +148,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 		if r.Path == "/v1/endpoints" && body != "" {
 			body = plainEndpoint
 		}
+		body = strings.ReplaceAll(body, "evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21", event)
 		path := strings.NewReplacer("{id}", id, "{n}", "1", "{name}", "device.updated", "/history", "/history?field=level").Replace(r.Path)
 		if strings.HasPrefix(r.Summary, "Refused: ") {
 			body = "{}"

@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -76,7 +77,7 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	create("/v1/endpoints/"+text(good["id"])+"/replay", `{"since":"2026-01-01T00:00:00Z"}`)
 	job := text(create("/v1/endpoints/"+text(bad["id"])+"/recover", `{"since":"2026-01-01T00:00:00Z"}`)["jobId"])
 	a.resendSome(busbar.JobID(job))
-	return a, server.URL, admin, map[string]string{
+	paths = map[string]string{
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
 		"event": "/sandbox/events/" + text(last["eventId"]), "deliveries": "/sandbox/deliveries", "delivery": "/sandbox/deliveries/" + string(failing.ID),
 		"endpoints": "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
@@ -89,6 +90,8 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		"device-new": "/sandbox/devices/new", "device-edit": "/sandbox/devices/dev_charger/edit", "device-delete": "/sandbox/devices/dev_charger/delete",
 		"actions": "/sandbox/actions", "sites": "/sandbox/sites", "sites-empty": "/live/sites", "site": "/sandbox/sites/site_home", "not-found": "/sandbox/nowhere",
 	}
+	maps.Copy(paths, a.furnishRules())
+	return a, server.URL, admin, paths
 }
 
 func text(v any) string { return fmt.Sprint(v) }
@@ -153,7 +156,7 @@ func (a *app) resendSome(id busbar.JobID) {
 //
 //nolint:gochecknoglobals // a table
 var shown = map[string]string{
-	"overview-light": "dashboard-overview", "delivery-dark": "dashboard-delivery", "device-light": "dashboard-device",
+	"overview-light": "dashboard-overview", "delivery-dark": "dashboard-delivery", "device-light": "dashboard-device", "rule-edit-light": "dashboard-rule",
 }
 
 // Every page, in both themes and on a narrow screen: nothing for axe-core to find, nothing wider than the window, nothing

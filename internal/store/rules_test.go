@@ -368,3 +368,31 @@ func TestMissingSitesAreThoseThatAreNotThere(t *testing.T) {
 		}
 	})
 }
+
+func TestFiringsAreCountedByTheHour(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		mustRule(t, s, newRule(s, "rule_a"))
+		hour := s.clock.now().Truncate(time.Hour)
+		var runs []busbar.Run
+		for i, r := range []struct {
+			rule   busbar.RuleID
+			at     time.Duration
+			number int64
+		}{{"rule_a", 0, 1}, {"rule_a", time.Minute, 2}, {"rule_a", time.Hour, 3}, {"rule_a", time.Minute, 0}, {"rule_b", time.Minute, 1}, {"rule_a", -time.Minute, 4}, {"rule_a", 2 * time.Hour, 5}} {
+			runs = append(runs, busbar.Run{
+				ID: busbar.RunID(fmt.Sprintf("run_%d", i)), Environment: busbar.Sandbox, RuleID: r.rule, RuleVersion: 1, Key: "rule", Trigger: "event",
+				Decision: "fired", DecidedAt: hour.Add(r.at), Number: r.number,
+			})
+		}
+		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error { return tx.InsertRuns(runs) })
+		got, err := s.CountFirings(t.Context(), busbar.Sandbox, hour, hour.Add(2*time.Hour), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []store.FiringBucket{{RuleID: "rule_a", At: hour, Count: 2}, {RuleID: "rule_a", At: hour.Add(time.Hour), Count: 1}, {RuleID: "rule_b", At: hour, Count: 1}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("firings (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -83,6 +83,15 @@ func ruleRoutes() []Route {
 			Handle:  (*API).backtestRule,
 		},
 		{
+			Method: http.MethodPost, Path: "/v1/rules/explain", Group: groupRules,
+			Summary: "Show what a rule, which need not be saved, makes of an event that has happened: each part of its condition, and what it would do",
+			Scopes:  readRules(), Body: ExplainRequest{}, Answer: RuleExplanation{}, Status: http.StatusOK,
+			Codes: with(bodyCodes(), busbar.CodeNotFound, busbar.CodeInvalidExpression),
+			Example: `{"eventId":"evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21","rule":{"name":"Full","on":["device.updated"],"if":"state.level >= 99",` +
+				`"then":[{"emit":{"type":"battery.full"}}]}}`,
+			Handle: (*API).explainRule,
+		},
+		{
 			Method: http.MethodGet, Path: "/v1/rules/schema", Group: groupRules,
 			Summary: "The variables, functions, fields and commands that rules may use, for editors", Scopes: readRules(),
 			Query:  []Param{{"deviceType", "A family, when the rule has one: the types of state and previous.", "battery"}},

@@ -50,7 +50,7 @@ func readRule(r *Request) (*ruleText, error) {
 }
 
 // ruleNames are words that stand in the place of a rule's id in paths.
-var ruleNames = []string{"backtest", "check", "library", "schema"}
+var ruleNames = []string{"backtest", "check", "explain", "library", "schema"}
 
 // ruleID is the id for a new rule: that in the text, or that in the query, which is for files that have none.
 func ruleID(r *Request, text *ruleText) (busbar.RuleID, error) {

@@ -52,6 +52,7 @@ type Counter interface {
 	CountMade(ctx context.Context, env busbar.Environment, since, until time.Time, width time.Duration, perEndpoint bool) ([]store.Bucket, error)
 	CountUndelivered(ctx context.Context, env busbar.Environment, since, until time.Time, width time.Duration, perEndpoint bool) ([]store.Bucket, error)
 	CountEvents(ctx context.Context, env busbar.Environment, since, until time.Time) (int, error)
+	CountFirings(ctx context.Context, env busbar.Environment, since, until time.Time, width time.Duration) ([]store.FiringBucket, error)
 	CountDeliveries(ctx context.Context, env busbar.Environment, status busbar.DeliveryStatus, most int) (int, error)
 }
 

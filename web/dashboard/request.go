@@ -42,6 +42,8 @@ type request struct {
 	env  busbar.Environment
 	// posted is the form that was sent.
 	posted url.Values
+	// stops are the emergency stops in force, of the environment that the page is about or was last about.
+	stops []api.AutomationStop
 	// seen is the environment's watermark of before the page was read.
 	seen string
 }
@@ -64,6 +66,10 @@ func (d *Dashboard) NotFound(w http.ResponseWriter, r *http.Request, call Call) 
 	w.Header().Set("Content-Security-Policy", policy)
 	q := &request{Dashboard: d, call: call, w: w, r: r}
 	if err := q.authenticate(); err != nil {
+		q.fail(err)
+		return
+	}
+	if err := q.findStops(); err != nil {
 		q.fail(err)
 		return
 	}
@@ -90,6 +96,9 @@ func (q *request) answer(route *Route) error {
 		if !q.user.Role.Includes(route.role) {
 			return busbar.Errorf(busbar.CodeInsufficientPermission, "this needs the role %s; yours is %s", route.role, q.user.Role)
 		}
+	}
+	if err := q.findStops(); err != nil {
+		return err
 	}
 	if route.Method == http.MethodPost {
 		q.r.Body = http.MaxBytesReader(q.w, q.r.Body, busbar.MaxBodyBytes)
@@ -150,6 +159,7 @@ func (q *request) frame(section, title string) view.Frame {
 		Title: title, Section: section, Env: q.env, Home: q.env, User: q.user, Theme: q.theme(), Here: q.r.URL.RequestURI(),
 		Flash: q.takeFlash(), Version: q.cfg.Version, TemporalUI: q.cfg.TemporalUIURL, PublicURL: q.publicURL(), Gallery: q.cfg.Gallery,
 	}
+	f.Stops, f.Now = q.stops, q.now()
 	if q.r.Method != http.MethodGet {
 		f.Here = "/"
 	}
@@ -277,6 +287,8 @@ type args struct {
 	params map[string]string
 	query  url.Values
 	body   any
+	// yaml is a rule file in the place of a body.
+	yaml   []byte
 	once   string
 	extend func(time.Duration) error
 }
@@ -286,7 +298,7 @@ type args struct {
 func ask[T any](q *request, method, path string, a args) (T, error) {
 	var answer T
 	data, err := q.cfg.API.Do(q.ctx(), api.Operation{
-		Method: method, Path: path, Environment: q.env, Params: a.params, Query: a.query, Body: a.body,
+		Method: method, Path: path, Environment: q.env, Params: a.params, Query: a.query, Body: a.body, YAML: a.yaml,
 		Once: a.once, Extend: a.extend,
 		Actor: api.Actor{ID: string(q.user.ID), Name: q.user.Name, Address: q.address(), Person: true},
 	})

@@ -5,8 +5,10 @@ package view
 
 import (
 	"strings"
+	"time"
 
 	"busbar"
+	"busbar/web/api"
 )
 
 // Frame is what every page shows around its content.
@@ -31,6 +33,11 @@ type Frame struct {
 	TemporalUI string
 	// PublicURL is where clients reach the API.
 	PublicURL string
+	// Stops are the emergency stops in force.
+	Stops []api.AutomationStop
+	Now   time.Time
+	// Script is one that only this page needs; empty is none.
+	Script string
 	// Gallery: the page of all components is served.
 	Gallery bool
 }
@@ -105,6 +112,7 @@ func (f Frame) mainNav() []navItem {
 		{"deliveries", "Deliveries", "send", f.At("/deliveries"), busbar.RoleViewer},
 		{"endpoints", "Endpoints", "plug", f.At("/endpoints"), busbar.RoleViewer},
 		{"event-types", "Event types", "shapes", f.At("/event-types"), busbar.RoleViewer},
+		{"rules", "Rules", "rule", f.At("/rules"), busbar.RoleViewer},
 		{"devices", "Devices", "device", f.At("/devices"), busbar.RoleViewer},
 		{"actions", "Actions", "command", f.At("/actions"), busbar.RoleViewer},
 		{"sites", "Sites", "site", f.At("/sites"), busbar.RoleViewer},
