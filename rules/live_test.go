@@ -31,6 +31,9 @@ type live struct {
 	events  []busbar.Event
 	// log is what was decided.
 	log []string
+	// twice is how many events, from the first, are decided twice; fired is what came of all, by the runs, when it is kept.
+	twice int
+	fired map[string]string
 }
 
 func newLive(t testing.TB, seed uint64, compiled []*rules.Compiled) *live {
@@ -229,13 +232,20 @@ func (l *live) emit(kind string, before *busbar.Device, data map[string]any) {
 		}
 	}
 	l.events = append(l.events, e)
-	runs, err := rules.Decide(l.snapshot(before), &e, false)
-	if err != nil {
-		l.t.Fatal(err)
+	s := l.snapshot(before)
+	times := 1
+	if len(l.events) <= l.twice {
+		times = 2
 	}
-	for i := range runs {
-		rule := l.rules[slices.IndexFunc(l.rules, func(r *rules.Standing) bool { return r.ID == runs[i].RuleID })]
-		l.keep(rule, &runs[i], &e)
+	for range times {
+		runs, err := rules.Decide(s, &e, false)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		for i := range runs {
+			rule := l.rules[slices.IndexFunc(l.rules, func(r *rules.Standing) bool { return r.ID == runs[i].RuleID })]
+			l.keep(rule, &runs[i], &e)
+		}
 	}
 }
 
@@ -244,7 +254,18 @@ func (l *live) keep(rule *rules.Standing, run *rules.Run, e *busbar.Event) {
 	if h := run.After.Hold; h != nil && l.began[h.ID] == nil {
 		l.began[h.ID] = e
 	}
-	l.log = append(l.log, logLine(l.t, run))
+	if l.fired == nil {
+		l.log = append(l.log, logLine(l.t, run))
+		return
+	}
+	if run.Firing == nil {
+		return
+	}
+	text := toJSON(l.t, run.Firing.First.Commands) + toJSON(l.t, run.Firing.First.Emission)
+	if before, again := l.fired[run.ID]; again && before != text {
+		l.t.Errorf("%s: first %s, then %s", run.ID, before, text)
+	}
+	l.fired[run.ID] = text
 }
 
 // logLine is all of a run that a back-test must give again.
@@ -253,10 +274,9 @@ func logLine(t testing.TB, run *rules.Run) string {
 	return fmt.Sprintf("%s %s %s %s", run.DecidedAt.UTC().Format(time.RFC3339Nano), run.RuleID, run.ID, toJSON(t, run))
 }
 
-// TestBacktestGivesWhatWasDecided plays homes as chance has it, with rules that decide as it happens, and gives what was kept of
-// it to a back-test: decision for decision it must be the same, with what was not known and what was commanded.
-func TestBacktestGivesWhatWasDecided(t *testing.T) {
-	t.Parallel()
+// manyRules are those of the library and some that use the rest of what rules have.
+func manyRules(t testing.TB) []*rules.Compiled {
+	t.Helper()
 	library, err := rules.Library()
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +289,7 @@ func TestBacktestGivesWhatWasDecided(t *testing.T) {
 		}
 		all = append(all, c)
 	}
-	all = append(
+	return append(
 		all, compiled(t), compiled(t, "for: 3m", "grace: 2m"), compiled(t, "for: 20m", "grace: 10m", "cooldown: 1h"), compiled(t, "scope: rule", "for: 1m"),
 		compiled(t, "edge: every", "cooldown: 5m"), compiled(t, `window: {from: "02:30", to: "09:00"}`),
 		compiled(t, `window: {from: "22:00", to: "06:00", days: [sat, sun]}`, "for: 2m", "rearm: state.level < 85"),
@@ -277,6 +297,22 @@ func TestBacktestGivesWhatWasDecided(t *testing.T) {
 		compiled(t, "on: [device.*]", "deviceType: ev_charger", "if: not device.connected", "then: [{push: {device: device, command: idle, guard: 'site.meter.state.price < 0.2'}}, {emit: {type: a.b, data: {x: 'steps[0].status'}}}]"),
 		compiled(t, "if: crossedUp(state.level, 90) and \"level\" in changed", "then: [{push: {device: 'site.hvacs', command: cool, parameters: {target: {value: 'site.hvacs[0].state.coolSetpoint - 1'}}}}]"),
 	)
+}
+
+// versions are the rules as they were before all.
+func (l *live) versions() []*rules.Standing {
+	versions := make([]*rules.Standing, len(l.rules))
+	for i, rule := range l.rules {
+		versions[i] = &rules.Standing{Compiled: rule.Compiled, ID: rule.ID, Version: rule.Version}
+	}
+	return versions
+}
+
+// TestBacktestGivesWhatWasDecided plays homes as chance has it, with rules that decide as it happens, and gives what was kept of
+// it to a back-test: decision for decision it must be the same, with what was not known and what was commanded.
+func TestBacktestGivesWhatWasDecided(t *testing.T) {
+	t.Parallel()
+	all := manyRules(t)
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
@@ -284,10 +320,7 @@ func TestBacktestGivesWhatWasDecided(t *testing.T) {
 			for range 18 * 60 {
 				l.minute()
 			}
-			var versions []*rules.Standing
-			for _, rule := range l.rules {
-				versions = append(versions, &rules.Standing{Compiled: rule.Compiled, ID: rule.ID, Version: rule.Version})
-			}
+			versions := l.versions()
 			got := make(map[string][]string)
 			results, err := rules.Backtest(l.recording(), versions, func(run *rules.Run) { got[run.RuleID] = append(got[run.RuleID], logLine(t, run)) })
 			if err != nil {
@@ -311,6 +344,36 @@ func TestBacktestGivesWhatWasDecided(t *testing.T) {
 			} {
 				if seen[decision] < 5 {
 					t.Errorf("the history has too little in it: %v", seen)
+				}
+			}
+		})
+	}
+}
+
+// TestDeliveringTwiceChangesNoEffect has homes in which the events of a prefix are decided a second time: what fired, and what it
+// commanded, stays the same. A firing is named by its run, and a run by its event.
+func TestDeliveringTwiceChangesNoEffect(t *testing.T) {
+	t.Parallel()
+	all := manyRules(t)
+	effects := func(t *testing.T, seed uint64, twice int) map[string]string {
+		t.Helper()
+		l := newLive(t, seed, all)
+		l.twice, l.fired = twice, make(map[string]string)
+		for range 3 * 60 {
+			l.minute()
+		}
+		return l.fired
+	}
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			want := effects(t, seed, 0)
+			if len(want) < 15 {
+				t.Fatalf("only %d firings", len(want))
+			}
+			for _, prefix := range []int{10, 1 << 30} {
+				if diff := cmp.Diff(want, effects(t, seed, prefix)); diff != "" {
+					t.Fatalf("the first %d events twice (-once +twice):\n%.3000s", prefix, diff)
 				}
 			}
 		})

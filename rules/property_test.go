@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -113,17 +114,47 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide is one event that 1,000 rules are asked at.
+// BenchmarkDecide is one event that 1,000 rules are asked at: none of them fires, or each does.
 func BenchmarkDecide(b *testing.B) {
-	s, e := moment(b, situation{level: 98.0, previous: 97.0})
 	c := compiled(b)
-	for i := range 1000 {
-		s.Rules = append(s.Rules, &rules.Standing{Compiled: c, ID: fmt.Sprintf("rule_%d", i), Version: 1, Keys: map[string]rules.EdgeState{"device:dev_battery": {Version: 1}}})
+	for name, level := range map[string]float64{"none fires": 98, "all fire": 100} {
+		b.Run(name, func(b *testing.B) {
+			s, e := moment(b, situation{level: level, previous: 97.0})
+			for i := range 1000 {
+				s.Rules = append(s.Rules, &rules.Standing{Compiled: c, ID: fmt.Sprintf("rule_%d", i), Version: 1, Keys: map[string]rules.EdgeState{"device:dev_battery": {Version: 1}}})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := rules.Decide(s, e, false); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
-	b.ReportAllocs()
+}
+
+// BenchmarkCompiledSize is how much memory a rule with every field takes while it is kept compiled.
+func BenchmarkCompiledSize(b *testing.B) {
+	rule, err := rules.ParseYAML([]byte(example))
+	if err != nil {
+		b.Fatal(err)
+	}
+	kept := make([]*rules.Compiled, 1000)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
 	for b.Loop() {
-		if _, err := rules.Decide(s, e, false); err != nil {
-			b.Fatal(err)
+		clear(kept)
+		before := heap()
+		for i := range kept {
+			if kept[i], err = rules.Compile(rule); err != nil {
+				b.Fatal(err)
+			}
 		}
+		b.ReportMetric(float64(heap()-before)/float64(len(kept)), "bytes/rule")
 	}
+	runtime.KeepAlive(kept)
 }
