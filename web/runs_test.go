@@ -109,8 +109,13 @@ func TestRunsThatMovedNothingAreInTheListsAfterAMoment(t *testing.T) {
 		query string
 		n     int
 	}{
-		{"?ruleId=real", 3}, {"?siteId=home", 3}, {"?siteId=hut", 0}, {"?ruleId=other", 0}, {"?decision=fired", 1},
-		{"?since=" + a.now().Add(time.Hour).UTC().Format(time.RFC3339), 0}, {"?until=" + a.now().Add(time.Hour).UTC().Format(time.RFC3339), 3},
+		{"?ruleId=real", 3},
+		{"?siteId=home", 3},
+		{"?siteId=hut", 0},
+		{"?ruleId=other", 0},
+		{"?decision=fired", 1},
+		{"?since=" + a.now().Add(time.Hour).UTC().Format(time.RFC3339), 0},
+		{"?until=" + a.now().Add(time.Hour).UTC().Format(time.RFC3339), 3},
 	} {
 		if n := len(a.items("/v1/runs" + c.query)); n != c.n {
 			t.Errorf("%s gives %d runs, want %d", c.query, n, c.n)

@@ -55,10 +55,10 @@ func (f *ruleFiles) each(w io.Writer, test bool) error {
 
 // problemFiles is an error about some files; nil when there are none.
 func problemFiles(n int, one, more string) error {
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return nil
-	case n == 1:
+	case 1:
 		return errors.New("1 file " + one)
 	}
 	return fmt.Errorf("%d files %s", n, more)

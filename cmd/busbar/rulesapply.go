@@ -67,7 +67,7 @@ func (c *rulesApplyCmd) Run(ctx context.Context, e env) error {
 
 // general reports whether an error would come for every file.
 func general(err error) bool {
-	if refused, ok := errors.AsType[*rulefiles.Refusal](err); ok {
+	if refused, ok := errors.AsType[*rulefiles.RefusedError](err); ok {
 		return refused.General()
 	}
 	_, ok := errors.AsType[*rulefiles.UnreachableError](err)
@@ -156,7 +156,7 @@ func slug(name string) busbar.RuleID {
 func appliedLines(f *rulefiles.File, a *rulefiles.Applied, err error) []string {
 	if err != nil {
 		lines := []string{err.Error()}
-		if refused, ok := errors.AsType[*rulefiles.Refusal](err); ok && len(refused.Fields) > 0 {
+		if refused, ok := errors.AsType[*rulefiles.RefusedError](err); ok && len(refused.Fields) > 0 {
 			lines = nil
 			for _, field := range refused.Fields {
 				lines = append(lines, field.Path+": "+field.Message)

@@ -44,8 +44,8 @@ func NewClient(server, key string) *Client {
 	}}
 }
 
-// Refusal is what the server says against a request.
-type Refusal struct {
+// RefusedError is what the server says against a request.
+type RefusedError struct {
 	Code    busbar.Code
 	Message string
 	// Fields says where in the rule; it may be empty.
@@ -53,7 +53,7 @@ type Refusal struct {
 }
 
 // General reports whether the server refuses whoever asks, whatever the rule.
-func (r *Refusal) General() bool {
+func (r *RefusedError) General() bool {
 	switch r.Code {
 	case busbar.CodeUnauthorized, busbar.CodeInvalidAPIKey, busbar.CodeInsufficientPermission, busbar.CodeRateLimitExceeded, busbar.CodeUnavailable:
 		return true
@@ -63,7 +63,7 @@ func (r *Refusal) General() bool {
 }
 
 // Error is what the server said.
-func (r *Refusal) Error() string { return r.Message }
+func (r *RefusedError) Error() string { return r.Message }
 
 // question is a request.
 type question struct {
@@ -166,5 +166,5 @@ func refusal(resp *http.Response, text []byte) error {
 	if err := json.Unmarshal(text, &got); err != nil || got.Error.Code == "" {
 		return &UnreachableError{fmt.Errorf("it answered %s, which is not what Busbar says", resp.Status)}
 	}
-	return &Refusal{got.Error.Code, got.Error.Message, got.Error.Details.Fields}
+	return &RefusedError{got.Error.Code, got.Error.Message, got.Error.Details.Fields}
 }

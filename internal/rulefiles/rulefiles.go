@@ -66,7 +66,7 @@ func (a *Applied) Sentence() string {
 func (c *Client) Apply(ctx context.Context, f *File) (Applied, error) {
 	var have Applied
 	err := c.get(ctx, rulePath(f.ID), &have)
-	var refused *Refusal
+	var refused *RefusedError
 	switch {
 	case err == nil:
 	case errors.As(err, &refused) && refused.Code == busbar.CodeNotFound:

@@ -118,10 +118,11 @@ func (b *chainBuilder) addActions() error {
 	return err
 }
 
-// chainRows reads rows of one kind, in an order, as many as may be.
+// chainRows reads rows of one kind, in an order, as many as may be. The plus keeps the planner from reading everything in that
+// order, until it has found so many, where there is an index that finds the few there are.
 func chainRows[R, T any](b *chainBuilder, order string, toDomain func(*R) (T, error), where string, args ...any) ([]T, error) {
 	var rows []R
-	err := b.db.Where("environment = ?", string(b.env)).Where("("+where+")", args...).Order(order).Limit(b.most + 1).Find(&rows).Error
+	err := b.db.Where("environment = ?", string(b.env)).Where("("+where+")", args...).Order("+" + order).Limit(b.most + 1).Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("read %T: %w", rows, err)
 	}

@@ -187,8 +187,8 @@ func (t *DecisionTx) EndHoldRuns(env busbar.Environment, holdID string, decision
 }
 
 func endHoldRuns(db *gorm.DB, env busbar.Environment, holdID string, decision rules.Decision, at time.Time) error {
-	// runs_by_hold
-	err := db.Exec("UPDATE runs SET decision = ?, ended_at = ? WHERE environment = ? AND hold_id = ? AND decision = 'holding'",
+	// runs_by_hold, whose condition a bound value would hide from the planner.
+	err := db.Exec("UPDATE runs SET decision = ?, ended_at = ? WHERE environment = ? AND hold_id = ? AND hold_id <> '' AND decision = 'holding'",
 		string(decision), micros(at), string(env), holdID).Error
 	return wrap(err, "end runs of a hold")
 }

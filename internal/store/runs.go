@@ -27,11 +27,16 @@ type RunFilter struct {
 func (s *Store) Runs(ctx context.Context, env busbar.Environment, f RunFilter, req busbar.PageRequest) (busbar.Page[busbar.Run], error) {
 	db := s.read.WithContext(ctx)
 	// runs_by_rule; without a rule runs_fired for firings, or else runs_age. A site is looked for along them.
+	firings := f.Decision == rules.DecisionFired || f.Decision == rules.DecisionShadowed
 	q := db.Where("environment = ?", string(env))
+	if f.RuleID == "" && !firings {
+		// So the planner goes along runs_age, instead of reading all runs of the environment to sort them.
+		q = db.Where("environment || '' = ? AND decided_at > 0", string(env))
+	}
 	q = equal(q, "rule_id", string(f.RuleID))
 	q = equal(q, "site_id", string(f.SiteID))
 	q = equal(q, "decision", string(f.Decision))
-	if f.Decision == rules.DecisionFired || f.Decision == rules.DecisionShadowed {
+	if firings {
 		// The condition of the partial index, which a bound value would hide from the planner.
 		q = q.Where("number > 0")
 	}
@@ -60,7 +65,7 @@ func (s *Store) RunsOfEvent(ctx context.Context, e *busbar.Event) ([]busbar.Run,
 	db := s.read.WithContext(ctx)
 	var rows []runRow
 	// runs_by_event
-	if err := db.Where("environment = ? AND event_id = ?", string(e.Environment), string(e.ID)).Find(&rows).Error; err != nil {
+	if err := db.Where("environment = ? AND event_id = ? AND event_id <> ''", string(e.Environment), string(e.ID)).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read runs of event: %w", translate(err))
 	}
 	runs := make([]busbar.Run, 0, len(rows))
@@ -120,7 +125,7 @@ func (s *Store) whatBecameOf(db *gorm.DB, run *busbar.Run) error {
 	}
 	var ended []runRow
 	// runs_by_hold
-	err := db.Select("decision, ended_at").Where("environment = ? AND hold_id = ? AND decision <> 'holding'", string(run.Environment), run.HoldID).
+	err := db.Select("decision, ended_at").Where("environment = ? AND hold_id = ? AND hold_id <> '' AND decision <> 'holding'", string(run.Environment), run.HoldID).
 		Order("ended_at DESC").Limit(1).Find(&ended).Error
 	if err != nil {
 		return fmt.Errorf("read runs of a hold: %w", err)

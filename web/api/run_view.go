@@ -22,7 +22,7 @@ type Run struct {
 	Decision    rules.Decision    `json:"decision" example:"fired" doc:"Final, except holding, which becomes what came of the hold."`
 	DecidedAt   Time              `json:"decidedAt"`
 	LatenessMs  float64           `json:"latenessMs" doc:"How long after the event it was decided."`
-	Clauses     []rules.Clause    `json:"clauses" doc:"The parts of the condition, each evaluated on its own, also where and and or did not need it."`
+	Clauses     []rules.Clause    `json:"clauses" doc:"The parts of the condition, each evaluated on its own, also those that the others made needless."`
 	Unknown     []rules.Unknown   `json:"unknown,omitempty" doc:"What was not known of the condition, or of the first step."`
 	LeftOut     []rules.Unknown   `json:"leftOut,omitempty" doc:"The elements of lists that were left out because something about them was not known."`
 	Error       string            `json:"error,omitempty" doc:"What could not be evaluated."`

@@ -1,0 +1,82 @@
+package store_test
+
+import (
+	"database/sql"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"busbar/internal/store"
+)
+
+// A list of a million runs is read by SQLite in a millisecond or a second, as it goes by the right index or not.
+func TestRunsAreFoundByTheirIndexes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "busbar.db")
+	s, err := store.Open(t.Context(), store.Config{Path: path, Keyring: newKeyring(t), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for query, index := range map[string]string{
+		"SELECT * FROM runs WHERE environment = ? AND rule_id = ? ORDER BY decided_at DESC, id DESC LIMIT 50":                                           "runs_by_rule (environment=? AND rule_id=?)",
+		"SELECT * FROM runs WHERE environment = ? AND decision = ? AND number > 0 ORDER BY decided_at DESC, id DESC LIMIT 50":                           "runs_fired (environment=?)",
+		"SELECT * FROM runs WHERE environment || '' = ? AND decided_at > 0 AND site_id = ? ORDER BY decided_at DESC, id DESC LIMIT 50":                  "runs_age",
+		"SELECT * FROM runs WHERE environment = ? AND event_id = ? AND event_id <> ''":                                                                  "runs_by_event (environment=? AND event_id=?)",
+		"SELECT * FROM runs WHERE environment = ? AND (root_id = ? AND root_id <> '') ORDER BY +decided_at, id LIMIT 201":                               "runs_by_root (environment=? AND root_id=?)",
+		"SELECT * FROM events WHERE environment = ? AND (root_id = ? AND root_id <> '') ORDER BY +received_at, id LIMIT 201":                            "events_by_root (environment=? AND root_id=?)",
+		"SELECT * FROM actions WHERE environment = ? AND (run_id IN (?, 'b') AND run_id <> '') ORDER BY +created_at, id LIMIT 201":                      "actions_by_run (environment=? AND run_id=?)",
+		"SELECT * FROM deliveries WHERE environment = ? AND (event_id IN (?, 'b')) ORDER BY +created_at, id LIMIT 201":                                  "deliveries_by_event (environment=? AND event_id=?)",
+		"UPDATE runs SET decision = 'fired' WHERE environment = ? AND hold_id = ? AND hold_id <> '' AND decision = 'holding'":                           "runs_by_hold (environment=? AND hold_id=?)",
+		"SELECT * FROM rule_keys WHERE environment = ? AND rule_id = ? AND hold_id <> ''":                                                               "rule_keys_by_rule (environment=? AND rule_id=?",
+		"SELECT id FROM runs WHERE environment = ? AND rule_id = ? AND decision IN ('false', 'already_true') ORDER BY decided_at DESC LIMIT 5 OFFSET 7": "runs_idle (environment=? AND rule_id=?)",
+		"UPDATE run_packs SET unlisted = FALSE WHERE (environment, event_id) IN ((?, ?), ('a', 'b'))":                                                   "PRIMARY KEY (environment=? AND event_id=?)",
+	} {
+		if plan := planOf(t, db, query, strings.Count(query, "?")); !strings.Contains(plan, index) {
+			t.Errorf("%s\ngoes by %s, want %s", query, plan, index)
+		}
+	}
+}
+
+func planOf(t *testing.T, db *sql.DB, query string, values int) string {
+	t.Helper()
+	args := make([]any, values)
+	for i := range args {
+		args[i] = "x"
+	}
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "; ")
+}
