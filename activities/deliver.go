@@ -56,6 +56,9 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	}
 	defer release()
 	outcome, c, err := a.claim(ctx, t, claimant{name: owner})
+	if errors.Is(err, errFull) {
+		return a.crowded(ctx, t, owner)
+	}
 	if err != nil || c == nil {
 		return outcome, err
 	}
@@ -68,6 +71,9 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	}
 	return "", again(ErrorAttemptFailed, describe(f.Attempt.Number, f.Attempt.Error, f.NextAttemptAt), f.NextAttemptAt.Sub(a.cfg.Now()))
 }
+
+// errFull says that all workers together send as many deliveries to an endpoint as it allows.
+var errFull = errors.New("as many attempts as the endpoint allows are under way")
 
 // crowded parks a delivery that found no place at its endpoint, and what comes after it: many that wait, each for itself,
 // would cost far more than the attempts, and go out in no order. One that was tried before, or that a person wants tried,
@@ -87,7 +93,7 @@ func (a *Activities) crowded(ctx context.Context, t Target, owner string) (Outco
 		return "", err
 	}
 	if !parked {
-		return "", again(ErrorBusy, "as many attempts as the endpoint allows are under way", a.busyWait(ctx))
+		return "", again(ErrorBusy, errFull.Error(), a.busyWait(ctx))
 	}
 	if err := a.cfg.Director.StartDrain(ctx, t.Environment, t.EndpointID); err != nil {
 		// The line is on record; the reconciler has it sent.
@@ -138,14 +144,15 @@ func (c claimant) drains() bool { return len(c.also) > 0 }
 // asks to come again.
 func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome, *claimed, error) {
 	lasts := busbar.MaxDeliveryTimeout + ClaimMargin
-	rate := 0.0
+	rate, most := 0.0, busbar.DefaultMaxInFlight
 	if subs, err := a.cfg.Sources.Subscribers(ctx, t.Environment); err == nil {
 		if sub, ok := subs.Get(t.EndpointID); ok {
-			lasts, rate = a.timeout(sub)+ClaimMargin, sub.RateLimit
+			lasts, rate, most = a.timeout(sub)+ClaimMargin, sub.RateLimit, sub.MaxInFlight
 		}
 	}
 	c, err := a.cfg.Deliveries.Claim(ctx, store.ClaimRequest{
-		DeliveryID: t.DeliveryID, Owner: by.name, For: lasts, Unsent: by.unsent, Also: by.also, Rate: rate,
+		DeliveryID: t.DeliveryID, EndpointID: t.EndpointID, MaxInFlight: most, Owner: by.name, For: lasts, Unsent: by.unsent,
+		Also: by.also, Rate: rate,
 	})
 	if err != nil {
 		if busbar.CodeOf(err) == busbar.CodeNotFound {
@@ -162,6 +169,8 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 		return "", nil, again(ErrorNotDue, describe(d.Attempts, d.LastError, d.NextAttemptAt), c.Wait)
 	case store.ClaimPaced:
 		return "", nil, again(ErrorPaced, "the endpoint's rate limit", c.Wait)
+	case store.ClaimFull:
+		return "", nil, errFull
 	case store.ClaimHeld:
 		return "", nil, again(ErrorBusy, "another worker is making an attempt", min(c.Wait, heldLook))
 	case store.Claimed:

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,8 @@ const (
 	turnMost   = 500
 	drainBusy  = 250 * time.Millisecond
 	permitWait = 5 * time.Second
+	// placeLook is how often a place is looked for that other workers have taken.
+	placeLook = 100 * time.Millisecond
 )
 
 // DrainTime bounds a turn of draining, the last attempts included.
@@ -245,8 +248,12 @@ func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by 
 		if wait, ok := paced(err); ok && a.cfg.Now().Add(wait).Before(over) && sleep(ctx, wait) {
 			continue
 		}
+		if errors.Is(err, errFull) && a.cfg.Now().Before(over) && sleep(ctx, placeLook) {
+			// It keeps its turn.
+			continue
+		}
 		release()
-		if err != nil && !comesAgain(err) {
+		if err != nil && !comesAgain(err) && !errors.Is(err, errFull) {
 			t.trouble(err)
 		}
 		return nil, nil

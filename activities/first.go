@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"busbar"
@@ -44,6 +45,9 @@ func (a *Activities) first(ctx context.Context, t Target, s intake.Shipment, pre
 		var outcome Outcome
 		var err error
 		outcome, c, err = a.claim(ctx, t, claimant{name: intake.FirstOwner, unsent: prepared})
+		if errors.Is(err, errFull) {
+			return OutcomeBusy, nil
+		}
 		if err != nil || c == nil {
 			return outcome, err
 		}

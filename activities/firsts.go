@@ -92,7 +92,9 @@ func (a *Activities) prepare(ctx context.Context, in FirstsInput, outcomes []Out
 		case prepared:
 			ready[t.DeliveryID] = s
 		case known && !sub.Shut() && !a.cfg.Flights.under(t.DeliveryID):
-			fresh.Deliveries = append(fresh.Deliveries, t.DeliveryID)
+			fresh.Deliveries = append(fresh.Deliveries, store.Fresh{
+				DeliveryID: t.DeliveryID, EndpointID: t.EndpointID, MaxInFlight: sub.MaxInFlight,
+			})
 			fresh.For = max(fresh.For, a.timeout(sub)+ClaimMargin)
 		}
 	}

@@ -90,7 +90,7 @@ func TestAClaimOfAnotherStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	target := w.accept(t)
-	claimed, err := w.ClaimFresh(t.Context(), store.FreshClaim{Deliveries: []busbar.DeliveryID{target.DeliveryID}, Owner: "other"})
+	claimed, err := w.ClaimFresh(t.Context(), store.FreshClaim{Deliveries: []store.Fresh{{DeliveryID: target.DeliveryID}}, Owner: "other"})
 	if err != nil || len(claimed) != 0 {
 		t.Errorf("claimed %v, %v; want nothing", claimed, err)
 	}

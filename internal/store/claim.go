@@ -38,6 +38,8 @@ const (
 	// ClaimPaced: the endpoint gets no more deliveries just now; this one has a place in the line, and Claimable.Wait tells
 	// how far away it is.
 	ClaimPaced ClaimOutcome = "paced"
+	// ClaimFull: the endpoint gets as many deliveries at once as it may.
+	ClaimFull ClaimOutcome = "full"
 	// ClaimHeld: another owner is sending; Claimable.Wait tells until when it may.
 	ClaimHeld ClaimOutcome = "held"
 )
@@ -56,7 +58,11 @@ type Claimable struct {
 // ClaimRequest asks for the right to send.
 type ClaimRequest struct {
 	DeliveryID busbar.DeliveryID
-	Owner      string
+	// EndpointID and MaxInFlight say of which endpoint no more than so many are to be under way, in all processes together. Zero
+	// is no limit.
+	EndpointID  busbar.EndpointID
+	MaxInFlight int
+	Owner       string
 	// For is how long the right lasts: the timeout of the attempt and a margin.
 	For time.Duration
 	// Unsent: the owner has the right already and knows that nothing was sent with it.
@@ -83,6 +89,10 @@ func (s *Store) Claim(ctx context.Context, req ClaimRequest) (Claimable, error) 
 }
 
 func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
+	// Before the delivery's row, as all who claim do, so that two never wait for each other.
+	if err := s.lockPlaces(tx, []Fresh{{req.DeliveryID, req.EndpointID, req.MaxInFlight}}); err != nil {
+		return Claimable{}, err
+	}
 	var row deliveryRow
 	if err := s.forUpdate(tx).Where("id = ?", string(req.DeliveryID)).Take(&row).Error; err != nil {
 		return Claimable{}, notFound(err, "delivery", string(req.DeliveryID))
@@ -103,6 +113,11 @@ func (s *Store) claim(tx *gorm.DB, req ClaimRequest) (Claimable, error) {
 	case d.Status == busbar.DeliveryPending && !d.RetryNow && now.Before(d.NextAttemptAt):
 		c.Outcome, c.Wait = ClaimNotDue, d.NextAttemptAt.Sub(now)
 		return c, nil
+	}
+	free, err := s.withPlace(tx, []Fresh{{req.DeliveryID, req.EndpointID, req.MaxInFlight}}, now)
+	if err != nil || len(free) == 0 {
+		c.Outcome = ClaimFull
+		return c, err
 	}
 	if wait, err := s.pace(tx, &row, req.Rate, now); err != nil || wait > 0 {
 		c.Outcome, c.Wait = ClaimPaced, wait

@@ -12,23 +12,35 @@ import (
 
 // FreshClaim asks for the right to send deliveries for the first time.
 type FreshClaim struct {
-	Deliveries []busbar.DeliveryID
+	Deliveries []Fresh
 	Owner      string
 	// For is how long the right lasts.
 	For time.Duration
 }
 
-// ClaimFresh takes, in one transaction, the right to send those deliveries that are due and that nobody has or ever had the
-// right to. The others are for Claim. It gives those that it has claimed, for their first attempt.
+// ClaimFresh takes, in one transaction, the right to send those deliveries that are due, that nobody has or ever had the
+// right to, and whose endpoints have a place left. The others are for Claim. It gives those that it has claimed, for their first attempt.
 func (s *Store) ClaimFresh(ctx context.Context, req FreshClaim) ([]busbar.Delivery, error) {
 	var rows []deliveryRow
 	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		rows = nil
+		if err := s.lockPlaces(tx, req.Deliveries); err != nil {
+			return err
+		}
 		now := s.now()
+		free, err := s.withPlace(tx, req.Deliveries, now)
+		if err != nil || len(free) == 0 {
+			return err
+		}
+		ids := make([]string, len(free))
+		for i, f := range free {
+			ids[i] = string(f.DeliveryID)
+		}
 		// The primary key.
-		err := tx.Raw(`UPDATE deliveries SET claim_owner = ?, claim_until = ?, claim_attempt = 1
+		err = tx.Raw(`UPDATE deliveries SET claim_owner = ?, claim_until = ?, claim_attempt = 1
 			WHERE id IN ? AND status = 'pending' AND claim_owner = '' AND claim_attempt = 0 AND attempts = 0
 				AND NOT retry_now AND next_attempt_at <= ? AND rate_slot = 0
-			RETURNING *`, req.Owner, micros(now.Add(req.For)), deliveryIDs(req.Deliveries), micros(now)).Scan(&rows).Error
+			RETURNING *`, req.Owner, micros(now.Add(req.For)), ids, micros(now)).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}

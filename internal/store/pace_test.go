@@ -1,12 +1,62 @@
 package store_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"busbar"
 	"busbar/internal/store"
 )
+
+// Two processes of a cluster; one alone counts in memory what it sends.
+func TestAnInFlightLimitHoldsForAllWhoClaim(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		if s.Embedded() {
+			return
+		}
+		other := s.reopen(t)
+		id := subscribe(t, s)
+		list := pend(t, s, id, 24)
+		most := make(chan store.ClaimOutcome, len(list))
+		var group sync.WaitGroup
+		for i, d := range list[:16] {
+			worker := []*store.Store{s.Store, other}[i%2]
+			group.Go(func() {
+				c, err := worker.Claim(t.Context(), store.ClaimRequest{
+					DeliveryID: d.ID, EndpointID: id, MaxInFlight: 6, Owner: string(d.ID), For: time.Minute,
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				most <- c.Outcome
+			})
+		}
+		group.Wait()
+		close(most)
+		got := map[store.ClaimOutcome]int{}
+		for o := range most {
+			got[o]++
+		}
+		if got[store.Claimed] != 6 || got[store.ClaimFull] != 10 {
+			t.Fatalf("outcomes %v; want 6 claimed and 10 full", got)
+		}
+		fresh := store.FreshClaim{Owner: "first", For: time.Minute}
+		for _, d := range list[16:] {
+			fresh.Deliveries = append(fresh.Deliveries, store.Fresh{DeliveryID: d.ID, EndpointID: id, MaxInFlight: 8})
+		}
+		claimed, err := other.ClaimFresh(t.Context(), fresh)
+		if err != nil || len(claimed) != 2 {
+			t.Errorf("claimed %d together, %v; want the two that are left of 8", len(claimed), err)
+		}
+		// Claims of the dead count no longer than they hold.
+		s.clock.advance(2 * time.Minute)
+		if claimed, err = s.ClaimFresh(t.Context(), fresh); err != nil || len(claimed) != 6 {
+			t.Errorf("claimed %d together, %v; want the six that nobody had claimed", len(claimed), err)
+		}
+	})
+}
 
 func TestARateLimitHoldsForAllWhoClaim(t *testing.T) {
 	t.Parallel()
