@@ -35,12 +35,17 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	wantPage(t, bad, http.StatusUnprocessableEntity, "Is not JSON at line 2", "&lt;b&gt;")
 }
 
+func TestWhatIsKeptIsSaidWithItsVariable(t *testing.T) {
+	t.Parallel()
+	wantPage(t, signedIn(t, busbar.RoleViewer).get("/about"), http.StatusOK, "1.2.3", "What is kept", "Events, deliveries and runs", "30 days", "BUSBAR_RETENTION")
+}
+
 func TestAKeyIsShownOnceAndRevoked(t *testing.T) {
 	t.Parallel()
 	b := signedIn(t, busbar.RoleAdmin)
 	wantPage(t, b.post("/live/api-keys", url.Values{"name": {"gateway"}}), http.StatusUnprocessableEntity, "scope")
 	got := b.post("/live/api-keys", url.Values{"name": {"gateway"}, "scopes": {"read"}, "life": {"24h"}})
-	wantPage(t, got, http.StatusOK, "the only time that the key is shown", "ends")
+	wantPage(t, got, http.StatusOK, "the only time that the key is shown", "ends", "never expires", "made")
 	key := regexp.MustCompile(`sk_live_[A-Za-z0-9_-]{40,}`).FindString(got.body)
 	if key == "" || b.app.send(http.MethodGet, "/v1/events", "", "x-api-key: "+key).Status != http.StatusOK {
 		t.Fatalf("the key %q does not work", key)

@@ -92,8 +92,12 @@ func newApp(t testing.TB, opt options) *app {
 		Store: a.store, Intake: in, Devices: in, Commands: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
 		Ready:           func(context.Context) web.Readiness { return *a.ready.Load() },
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
-		TemporalUIURL:     "http://temporal.example",
-		WorkflowURL:       func(workflowID, _ string) string { return "http://temporal.example/" + workflowID },
+		TemporalUIURL: "http://temporal.example",
+		WorkflowURL:   func(workflowID, _ string) string { return "http://temporal.example/" + workflowID },
+		Settings: []web.Settings{{Title: "What is kept", List: []web.Setting{
+			{Name: "Events, deliveries and runs", Value: web.Span(720 * time.Hour), Variable: "BUSBAR_RETENTION", Doc: "Ids of events are recognised for as long."},
+			{Name: "Audit log", Value: web.Span(busbar.AuditTime)},
+		}}},
 		WorkflowRetention: opt.retention, Version: "1.2.3", RateLimit: opt.rateLimit, Gallery: opt.gallery,
 	}
 	if cfg.Guard == nil {

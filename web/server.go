@@ -33,6 +33,10 @@ type (
 	Redeliverer = api.Redeliverer
 	// Listeners bring attempts and the programs that fetch them together.
 	Listeners = api.Listeners
+	// Settings are some of what the process was started with.
+	Settings = dashboard.Settings
+	// Setting is one of them.
+	Setting = dashboard.Setting
 	// URLChecker says whether a URL may be a target.
 	URLChecker = api.URLChecker
 )
@@ -78,7 +82,12 @@ type Config struct {
 	RateLimit float64
 	// Gallery also serves the page of all components of the dashboard.
 	Gallery bool
+	// Settings are shown on the dashboard's page about the server. None of them may be secret.
+	Settings []Settings
 }
+
+// Span is a duration in words, for settings.
+func Span(d time.Duration) string { return dashboard.Span(d) }
 
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
@@ -122,7 +131,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, api: a}
 	s.dashboard, err = dashboard.New(dashboard.Config{
 		API: a, Users: cfg.Store, Sessions: cfg.Store, Audit: cfg.Store, Counter: cfg.Store, Watcher: cfg.Store, Logger: cfg.Logger,
-		Now: cfg.Now, PublicURL: cfg.PublicURL, TemporalUIURL: cfg.TemporalUIURL, Version: cfg.Version, Gallery: cfg.Gallery,
+		Now: cfg.Now, PublicURL: cfg.PublicURL, TemporalUIURL: cfg.TemporalUIURL, Version: cfg.Version, Gallery: cfg.Gallery, Settings: cfg.Settings,
 		Ready: func(ctx context.Context) dashboard.Readiness { return dashboard.Readiness(cfg.Ready(ctx)) },
 	})
 	if err != nil {

@@ -77,7 +77,7 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 		return err
 	}
 	db, err := store.Open(ctx, store.Config{
-		URL: c.DatabaseURL, Path: filepath.Join(c.Data, "busbar.db"), Relaxed: c.Durability == "process", Keyring: ring,
+		URL: c.DatabaseURL, Path: filepath.Join(c.Data, "busbar.db"), Relaxed: c.Durability == durableProcess, Keyring: ring,
 	})
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (c *devCmd) Run(ctx context.Context, e env) (err error) {
 	return runProcess(ctx, e, closer, processConfig{
 		store: db, keyring: ring, temporal: c.temporalFlags, delivery: c.deliveryFlags, rateLimit: c.RateLimit, allow: c.AllowCIDRs,
 		worker: c.Worker, listener: listener, publicURL: url, temporalUI: server.UIURL(), codec: c.EncryptPayloads && server.UIURL() != "",
-		gallery: true, simulateSpeed: c.speed(c.Simulate),
+		gallery: true, simulateSpeed: c.speed(c.Simulate), data: c.Data, durability: c.Durability,
 		banner: banner{url: url, temporalUI: server.UIURL(), data: c.Data, keys: keys, login: login},
 	})
 }

@@ -35,6 +35,8 @@ type processConfig struct {
 	codec bool
 	// simulateSpeed is zero when there is no simulated home.
 	simulateSpeed float64
+	// data and durability are those of an embedded database.
+	data, durability string
 	// gallery: the dashboard shows those who work on it all of its components.
 	gallery bool
 	banner  banner
@@ -90,7 +92,7 @@ func (b *backend) handler(cfg processConfig) (http.Handler, error) {
 		WorkflowURL: func(workflowID, runID string) string {
 			return temporal.WorkflowURL(cfg.temporalUI, cfg.temporal.TemporalNamespace, workflowID, runID)
 		},
-		WorkflowRetention: temporal.Retention, Gallery: cfg.gallery,
+		WorkflowRetention: temporal.Retention, Gallery: cfg.gallery, Settings: cfg.settings(),
 	})
 	if err != nil {
 		return nil, err

@@ -78,6 +78,8 @@ type Config struct {
 	Version       string
 	// Gallery serves the page of all components, for those who work on the dashboard.
 	Gallery bool
+	// Settings are shown on the page about the server.
+	Settings []Settings
 	// Ready says how well events are served.
 	Ready func(ctx context.Context) Readiness
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // history counts deliveries by the hour. How many were made in an hour that is over does not change, so it is asked once;
-// how many of them are not delivered is asked anew, but at most once a second whoever asks.
+// how many of them are not delivered is asked anew, but at most once a second whoever asks, and less often the longer it takes.
 type history struct {
 	counter Counter
 	now     func() time.Time
@@ -24,14 +24,18 @@ type envHistory struct {
 	mu sync.Mutex
 	// made counts by endpoint and hour.
 	made map[time.Time]map[busbar.EndpointID]int
-	// latest is the answer of the last second.
+	// latest is the last answer, which is good until its time.
 	latest *view.Day
 	at     time.Time
+	until  time.Time
 }
 
 const (
 	shownHours = 24
 	latestTime = time.Second
+	// latestShare: an answer is good for so many times what it took, at most latestMost.
+	latestShare = 20
+	latestMost  = 10 * time.Second
 	// settled is how long an hour must be over before its count is kept: clocks of several processes differ a little.
 	settled = 2 * time.Minute
 )
@@ -57,7 +61,7 @@ func (h *history) day(ctx context.Context, env busbar.Environment) (*view.Day, e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := h.now().UTC()
-	if e.latest != nil && now.Sub(e.at) < latestTime && !now.Before(e.at) {
+	if e.latest != nil && now.Before(e.until) && !now.Before(e.at) {
 		return e.latest, nil
 	}
 	first := now.Truncate(time.Hour).Add(-(shownHours - 1) * time.Hour)
@@ -81,7 +85,8 @@ func (h *history) day(ctx context.Context, env busbar.Environment) (*view.Day, e
 	if day.Events, err = h.counter.CountEvents(ctx, env, first, now.Add(time.Hour)); err != nil {
 		return nil, err
 	}
-	e.latest, e.at = day, now
+	took := h.now().Sub(now)
+	e.latest, e.at, e.until = day, now, now.Add(min(max(latestTime, latestShare*took), latestMost))
 	return day, nil
 }
 

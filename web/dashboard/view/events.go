@@ -45,8 +45,23 @@ func (p EventPage) curl(f Frame) string {
 // shellQuote makes one word of a text for a shell.
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// preview is the data of an event in a line.
+// previewed is how much of an event's data is read for a line.
+const previewed = 4 << 10
+
+// preview is the data of an event in a line, without what has a column of its own, or what was before.
 func preview(data json.RawMessage) string {
+	var fields map[string]json.RawMessage
+	if len(data) <= previewed && json.Unmarshal(data, &fields) == nil {
+		for _, name := range []string{"deviceId", "deviceType", "timestamp", "previous"} {
+			delete(fields, name)
+		}
+		if len(fields) == 0 {
+			return ""
+		}
+		if short, err := json.Marshal(fields); err == nil {
+			data = unescapeHTML(short)
+		}
+	}
 	return Plain(Short(string(data[:min(len(data), 400)]), 120))
 }
 

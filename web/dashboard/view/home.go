@@ -40,14 +40,14 @@ func NewHome(site api.Site, devices []api.Device) *Home {
 		node := homeNode{icon: familyIcon(d.DeviceType), device: string(d.ID)}
 		switch d.DeviceType {
 		case busbar.SolarInverter:
-			node.label, node.in, node.x, node.y = "Solar", value(d, "currentPower"), 330, 54
+			node.label, node.in, node.x, node.y = "Solar", value(d, "currentPower"), 210, 54
 		case busbar.Meter:
-			node.label, node.in, node.x, node.y = "Grid", value(d, "importPower"), 80, 200
+			node.label, node.in, node.x, node.y = "Grid", value(d, "importPower"), 60, 200
 		case busbar.Battery:
-			node.label, node.in, node.x, node.y = "Battery", -value(d, "chargeRate"), 580, 200
+			node.label, node.in, node.x, node.y = "Battery", -value(d, "chargeRate"), 360, 200
 			node.extra = fmt.Sprintf("%.0f\u202f%%", value(d, "level"))
 		case busbar.EVCharger:
-			node.label, node.in, node.x, node.y = "Car", -value(d, "currentPower"), 330, 346
+			node.label, node.in, node.x, node.y = "Car", -value(d, "currentPower"), 210, 346
 		case busbar.HVAC, busbar.Vehicle:
 			continue // their power is part of the house's, or the charger's
 		default:
@@ -74,7 +74,7 @@ func (h *Home) has(label string) bool {
 // flows reports whether so much flows that it is worth a picture.
 func (n homeNode) flows() bool { return math.Abs(n.in) >= 0.05 }
 
-func (n homeNode) path() string { return fmt.Sprintf("M%g %gL330 200", n.x, n.y) }
+func (n homeNode) path() string { return fmt.Sprintf("M%g %gL210 200", n.x, n.y) }
 
 func kilowatts(v float64) string { return fmt.Sprintf("%.1f\u202fkW", math.Abs(v)) }
 

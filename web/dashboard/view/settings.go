@@ -76,7 +76,17 @@ type AuditPage struct {
 type AboutPage struct {
 	Accepting, WorkersPolling bool
 	Backlog                   int64
+	Settings                  []Settings
 }
+
+// Settings are some of what the process was started with.
+type Settings struct {
+	Title string
+	List  []Setting
+}
+
+// Setting is one of them; one without a variable is always the same.
+type Setting struct{ Name, Value, Variable, Doc string }
 
 func roleOptions() []option {
 	return []option{
