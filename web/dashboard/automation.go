@@ -61,15 +61,7 @@ func setAutomation(q *request) error {
 	if p.SiteID != "" {
 		body["siteId"] = p.SiteID
 	}
-	after, err := ask[api.Automation](q, http.MethodPost, "/v1/automation", args{body: body})
-	if err != nil {
-		return err
-	}
-	action := "automation.stop"
-	if p.On {
-		action = "automation.resume"
-	}
-	if err := q.audit(action, string(p.SiteID), map[string]any{"stops": q.stops}, after); err != nil {
+	if _, err := ask[api.Automation](q, http.MethodPost, "/v1/automation", args{body: body}); err != nil {
 		return err
 	}
 	if p.On {

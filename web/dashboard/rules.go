@@ -155,31 +155,19 @@ func (q *request) saveRule(e *view.RuleEditor) error {
 		e.Form.Errors = map[string]string{"": "It was not saved: something is not right yet. It says what beside the field."}
 		return q.showEditor(http.StatusUnprocessableEntity, e)
 	}
-	var before *api.Rule
 	method, path, a := http.MethodPost, "/v1/rules", args{once: e.Form.Once, body: d.body}
 	if d.source != "" {
 		a.body, a.yaml = nil, []byte(d.source)
 	}
 	if e.Rule != nil {
-		was, err := q.rule()
-		if err != nil {
-			return err
-		}
-		before = &was
 		method, path, a.once, a.params = http.MethodPut, "/v1/rules/{id}", "", byID(e.Rule.ID)
 	}
 	saved, err := ask[api.SavedRule](q, method, path, a)
 	if err != nil {
 		return q.refuseRule(e, err)
 	}
-	if before == nil {
-		if err := q.audit("rule.create", string(saved.ID), nil, saved.Rule); err != nil {
-			return err
-		}
+	if e.Rule == nil {
 		return q.done(q.at("/rules/%s", url.PathEscape(string(saved.ID))), "The rule was created.")
-	}
-	if err := q.audit("rule.update", string(saved.ID), before, saved.Rule); err != nil {
-		return err
 	}
 	return q.done(q.at("/rules/%s", url.PathEscape(string(saved.ID))), "Version %d was saved.", saved.Version)
 }
@@ -206,19 +194,12 @@ func (q *request) refuseRule(e *view.RuleEditor, err error) error {
 
 func setRuleMode(q *request) error {
 	path := q.at("/rules/%s", url.PathEscape(q.id()))
-	before, err := q.rule()
-	if err != nil {
-		return err
-	}
 	after, err := ask[api.Rule](q, http.MethodPost, "/v1/rules/{id}/mode", args{params: byID(q.id()), body: map[string]any{"mode": q.posted.Get("mode")}})
 	if busbar.CodeOf(err) == busbar.CodeValidationFailed {
 		err = busbar.Errorf(busbar.CodeConflict, "a rule whose tests fail cannot be active; edit it to see which")
 	}
 	if err := q.conflict(err, path); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("rule.mode", q.id(), map[string]any{"mode": before.Mode, "paused": before.Paused}, map[string]any{"mode": after.Mode}); err != nil {
-		return err
 	}
 	return q.done(path, "%s", view.ModeSentence(after.Mode))
 }
@@ -256,10 +237,6 @@ func showVersion(q *request) error {
 }
 
 func restoreVersion(q *request) error {
-	before, err := q.rule()
-	if err != nil {
-		return err
-	}
 	path := q.at("/rules/%s", url.PathEscape(q.id()))
 	saved, err := ask[api.SavedRule](q, http.MethodPost, "/v1/rules/{id}/versions/{n}/restore", args{
 		params: map[string]string{"id": q.id(), "n": q.call.Params["n"]}, once: q.form().Once,
@@ -269,9 +246,6 @@ func restoreVersion(q *request) error {
 	}
 	if err := q.conflict(err, path); err != nil {
 		return stop(err)
-	}
-	if err := q.audit("rule.restore", q.id(), before, saved.Rule); err != nil {
-		return err
 	}
 	return q.done(path, "Version %d says what version %s did.", saved.Version, q.call.Params["n"])
 }
@@ -285,18 +259,11 @@ func askToDeleteRule(q *request) error {
 }
 
 func deleteRule(q *request) error {
-	before, err := q.rule()
-	if err != nil {
-		return err
-	}
 	if q.posted.Get("sure") != "yes" {
 		q.redirect(q.at("/rules/%s/delete", url.PathEscape(q.id())))
 		return nil
 	}
 	if _, err := ask[api.Deleted](q, http.MethodDelete, "/v1/rules/{id}", args{params: byID(q.id())}); err != nil {
-		return err
-	}
-	if err := q.audit("rule.delete", q.id(), before, nil); err != nil {
 		return err
 	}
 	return q.done(q.at("/rules"), "The rule was deleted. What it decided is kept.")
