@@ -28,9 +28,9 @@ func TestRulesFireOnceThroughCrashes(t *testing.T) {
 		s.charger(name)
 	}
 	rules := []string{
-		s.rule("plain", map[string]any{"then": []any{s.charges("car", nil), emits("battery.full")}}),
-		s.rule("steps", map[string]any{"then": []any{s.charges("second", nil), s.charges("third", nil), emits("battery.full")}}),
-		s.rule("holds", map[string]any{"for": "8s", "then": []any{s.charges("held", nil), emits("battery.full")}}),
+		s.rule("plain", map[string]any{"then": []any{s.charges("car", nil), tells()}}),
+		s.rule("steps", map[string]any{"then": []any{s.charges("second", nil), s.charges("third", nil), tells()}}),
+		s.rule("holds", map[string]any{"for": "8s", "then": []any{s.charges("held", nil), tells()}}),
 	}
 	s.full()
 	d.kill(t)

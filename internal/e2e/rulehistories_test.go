@@ -27,13 +27,14 @@ var ruleStates = []state{
 	{"hold_rule_waiting", waitingHold},
 	{"hold_rule_in_its_grace", holdInItsGrace},
 	{"window_rule_waiting", waitingWindow},
+	{"window_rule_opened", openedWindow},
 	{"window_rule_over", windowOver},
 }
 
 func completedRun(t *testing.T, d *dev) string {
 	t.Helper()
 	s := newRuleScene(t, d.api, carriesOut)
-	rule := s.rule("two", map[string]any{"then": []any{s.charges("car", nil), emits("battery.full")}})
+	rule := s.rule("two", map[string]any{"then": []any{s.charges("car", nil), tells()}})
 	s.full()
 	return endedRule(t, d, s.workflow(d, "RunRule", rule))
 }
@@ -46,7 +47,7 @@ func failedRun(t *testing.T, d *dev) string {
 	t.Helper()
 	s := newRuleScene(t, d.api, refuses)
 	rule := s.rule("fails", map[string]any{
-		"then": []any{s.charges("car", map[string]any{"retries": 1})}, "else_failed": []any{emits("battery.full")},
+		"then": []any{s.charges("car", map[string]any{"retries": 1})}, "else_failed": []any{tells()},
 	})
 	s.full()
 	return endedRule(t, d, s.workflow(d, "RunRule", rule))
@@ -56,7 +57,7 @@ func failedRun(t *testing.T, d *dev) string {
 func crashedRun(t *testing.T, d *dev) string {
 	t.Helper()
 	s := newRuleScene(t, d.api, takes)
-	rule := s.rule("crashed", map[string]any{"then": []any{s.charges("car", nil), emits("battery.full")}})
+	rule := s.rule("crashed", map[string]any{"then": []any{s.charges("car", nil), tells()}})
 	s.full()
 	s.asked(s.site+"_car", "charge", 1)
 	id := waitsIn(t, d, s.workflow(d, "RunRule", rule))
@@ -142,6 +143,28 @@ func waitingWindow(t *testing.T, d *dev) string {
 	t.Helper()
 	s := newRuleScene(t, d.api, carriesOut)
 	rule := s.rule("window", map[string]any{"window": daily(time.Now()), "then": []any{s.charges("car", nil)}})
+	return waitsIn(t, d, s.workflow(d, "WindowRule", rule))
+}
+
+// openedWindow waits for the beginning of a minute.
+func openedWindow(t *testing.T, d *dev) string {
+	t.Helper()
+	s := newRuleScene(t, d.api, carriesOut)
+	now := time.Now().UTC()
+	from := now.Add(70 * time.Second).Truncate(time.Minute)
+	if from.Sub(now) < 10*time.Second {
+		from = from.Add(time.Minute)
+	}
+	rule := s.rule("opened", map[string]any{
+		"window": map[string]any{"from": from.Format("15:04"), "to": from.Add(time.Hour).Format("15:04"), "timezone": "UTC"},
+		"then":   []any{s.charges("car", nil)},
+	})
+	s.full()
+	waitsIn(t, d, s.workflow(d, "WindowRule", rule))
+	s.asked(s.site+"_car", "charge", 1)
+	if early := time.Until(from); early > 0 {
+		t.Errorf("it fired %s before its window opened", early)
+	}
 	return waitsIn(t, d, s.workflow(d, "WindowRule", rule))
 }
 

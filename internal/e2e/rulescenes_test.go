@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,9 +47,7 @@ func (s *ruleScene) rule(name string, more map[string]any) string {
 		"id": s.site + "_" + name, "name": name, "mode": "active", "on": []string{"device.updated"}, "deviceType": "battery",
 		"siteIds": []string{s.site}, "if": "state.level >= 99",
 	}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	must[any](s.t, s.api, http.MethodPost, "/v1/rules", body, http.StatusCreated)
 	return s.site + "_" + name
 }
@@ -56,14 +55,13 @@ func (s *ruleScene) rule(name string, more map[string]any) string {
 // charges is a step that has a charger charge; more is added to it.
 func (s *ruleScene) charges(name string, more map[string]any) map[string]any {
 	push := map[string]any{"device": fmt.Sprintf(`find(site.evChargers, .id == "%s_%s")`, s.site, name), "command": "charge"}
-	for k, v := range more {
-		push[k] = v
-	}
+	maps.Copy(push, more)
 	return map[string]any{"push": push}
 }
 
-func emits(kind string) map[string]any {
-	return map[string]any{"emit": map[string]any{"type": kind, "data": map[string]any{"level": "state.level"}}}
+// tells is a step that makes an event.
+func tells() map[string]any {
+	return map[string]any{"emit": map[string]any{"type": "battery.full", "data": map[string]any{"level": "state.level"}}}
 }
 
 // eventType registers a type of events.

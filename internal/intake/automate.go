@@ -97,7 +97,7 @@ func (g *group) decideRules(h *happening) error {
 		} else {
 			idle, err = packed(idle, r, run)
 		}
-		if err = errorOf(err, g.strike(h.unit, r, run)); err != nil {
+		if err := errorOf(err, g.strike(h.unit, r, run)); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,9 @@ func (t *holdTask) concerns(tx *store.DecisionTx) ([]busbar.DeviceID, bool, erro
 		return nil, false, err
 	}
 	t.event, err = tx.Event(t.hold.Environment, hold.EventID)
+	if busbar.CodeOf(err) == busbar.CodeNotFound { // gone with its retention
+		return nil, false, nil
+	}
 	return nil, true, err
 }
 
@@ -52,11 +55,11 @@ func (t *holdTask) decide(g *group, u *unit) error {
 	}
 	edge := g.edges[t.hold.key()]
 	// One that was asked before, and waits for an event at which it can fire, has no due time any more.
-	if edge.Hold == nil || edge.Hold.ID != t.hold.HoldID || edge.Hold.Due.IsZero() || t.event.ID == "" {
+	if edge.Hold == nil || edge.Hold.ID != t.hold.HoldID || edge.Hold.Due.IsZero() {
 		return nil
 	}
 	r := book.byID[t.hold.RuleID]
-	if r == nil || r.shadow != t.hold.Shadow {
+	if r == nil || r.shadow != t.hold.Shadow || t.event.ID == "" {
 		return t.drop(g, u, edge)
 	}
 	snap := &rules.Snapshot{Environment: u.env, Stopped: book.set.Stopped(t.event.SiteID), Explain: true}
@@ -89,7 +92,7 @@ func (t *holdTask) decide(g *group, u *unit) error {
 	return errorOf(g.keepRun(u, r, &run, &t.event, site), g.strike(u, r, &run))
 }
 
-// drop ends the hold of a rule that is gone, disabled, or in another mode.
+// drop ends the hold of a rule that is gone, disabled, or in another mode, and one whose event is gone.
 func (t *holdTask) drop(g *group, u *unit, edge rules.EdgeState) error {
 	edge.Hold = nil
 	g.edges[t.hold.key()] = edge

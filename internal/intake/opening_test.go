@@ -38,7 +38,7 @@ func (p *plant) opening(after time.Time) intake.WindowNext {
 	return next
 }
 
-// opens opens the window of rule_1 everywhere.
+// opens has the window of rule_1 opened everywhere.
 func (p *plant) opens(at time.Time) []busbar.SiteID {
 	p.t.Helper()
 	page := intake.WindowPage{Environment: busbar.Sandbox, RuleID: "rule_1", At: at}
@@ -123,8 +123,10 @@ func TestAWindowOpensWhereItIsTime(t *testing.T) {
 		got, last = append(got, opening{p.now().Sub(begun), p.opens(next.At)}), next.At
 	}
 	want := []opening{
-		{time.Hour, []busbar.SiteID{"site_a", "site_home"}}, {2 * time.Hour, []busbar.SiteID{"site_b"}},
-		{7 * time.Hour, []busbar.SiteID{"site_c"}}, {25 * time.Hour, []busbar.SiteID{"site_a", "site_home"}},
+		{time.Hour, []busbar.SiteID{"site_a", "site_home"}},
+		{2 * time.Hour, []busbar.SiteID{"site_b"}},
+		{7 * time.Hour, []busbar.SiteID{"site_c"}},
+		{25 * time.Hour, []busbar.SiteID{"site_a", "site_home"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("openings (-want +got):\n%s", diff)

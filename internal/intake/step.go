@@ -27,7 +27,7 @@ type runTask struct {
 	siteID busbar.SiteID
 }
 
-func (t *runTask) concerns(tx *store.DecisionTx) ([]busbar.DeviceID, bool, error) {
+func (t *runTask) concerns(tx *store.DecisionTx) ([]busbar.DeviceID, bool, error) { //nolint:unparam // what a task is asked for
 	run, err := tx.Run(t.env, t.id)
 	t.siteID = run.SiteID
 	return nil, true, err
@@ -211,7 +211,8 @@ func (t *stepTask) decide(g *group, u *unit) error {
 		return err
 	}
 	step := run.Step(t.at)
-	if step == nil {
+	begun := step != nil
+	if !begun {
 		var wait time.Duration
 		if step, wait, err = g.beginStep(u, c, t.at); err != nil {
 			return err
@@ -225,6 +226,11 @@ func (t *stepTask) decide(g *group, u *unit) error {
 		if err := g.lookAt(c, step); err != nil {
 			return err
 		}
+		if step.Status == busbar.StepOpen && begun {
+			// Nothing has moved, so that nothing is to be written.
+			t.state = c.follow(step)
+			return nil
+		}
 	}
 	if t.state = c.follow(step); t.state.Kind == RunEnded {
 		run.Status, run.EndedAt = t.state.Status, g.now
@@ -237,7 +243,7 @@ func (c *course) follow(s *busbar.RunStep) StepState {
 	at := s.Place()
 	switch {
 	case s.Status == busbar.StepOpen:
-		return StepState{Kind: StepWaits, Summary: "until its actions have ended"}
+		return StepState{Kind: StepWaits, Summary: c.awaited(s)}
 	case s.Status == busbar.StepDone || s.Status == busbar.StepNoLongerWanted:
 		next := busbar.StepPlace{Branch: at.Branch, Index: at.Index + 1}
 		if c.step(next) != nil {
@@ -254,6 +260,18 @@ func (c *course) follow(s *busbar.RunStep) StepState {
 		state.Status = busbar.RunFailed
 	}
 	return state
+}
+
+// awaited names the actions that a step waits for; of many the first.
+func (c *course) awaited(s *busbar.RunStep) string {
+	command := "its command"
+	if step := c.step(s.Place()); step != nil && step.Push != nil {
+		command = step.Push.Command
+	}
+	if n := len(s.ActionIDs); n > 1 {
+		return fmt.Sprintf("until %s has ended: %s and %d more", command, s.ActionIDs[0], n-1)
+	}
+	return fmt.Sprintf("until %s has ended: %s", command, s.ActionIDs[0])
 }
 
 // again reports whether a try that has failed is followed by another one. What never became an action is not tried again: it
