@@ -245,5 +245,9 @@ func (s *Store) RuleVersions(
 
 // RuleVersion gives one version of a rule, or NOT_FOUND.
 func (s *Store) RuleVersion(ctx context.Context, env busbar.Environment, id busbar.RuleID, number int) (busbar.RuleVersion, error) {
-	return takeVersion(s.read.WithContext(ctx), env, id, number)
+	version, err := takeVersion(s.read.WithContext(ctx), env, id, number)
+	if busbar.CodeOf(err) == busbar.CodeNotFound {
+		err = busbar.Errorf(busbar.CodeNotFound, "the rule %s has no version %d", id, number)
+	}
+	return version, err
 }

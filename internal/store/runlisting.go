@@ -28,10 +28,10 @@ type ListedRuns struct {
 }
 
 const (
-	// packPage and listedRows bound a step, so that the writer is free again within milliseconds: an event has up to a run
-	// for each rule.
+	// packPage and listedRows bound a step, so that the writer is soon free again. The runs of one event are not divided, and
+	// there may be one for each rule.
 	packPage   = 64
-	listedRows = 1000
+	listedRows = 500
 	// IdleRunsKept is how many runs of a rule stay in lists that were false or already true.
 	IdleRunsKept = 1000
 	trimPage     = 1000

@@ -128,7 +128,7 @@ func TestSamplingLeavesIdleRunsToTheirEvent(t *testing.T) {
 func TestAStepOfListingIsShort(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		many := make([]rules.Decision, 600)
+		many := make([]rules.Decision, 300)
 		for i := range many {
 			many[i] = rules.DecisionLate
 		}

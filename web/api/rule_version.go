@@ -33,7 +33,7 @@ func (a *API) versionOf(ctx context.Context, r *Request) (busbar.Rule, busbar.Ru
 	}
 	number, err := strconv.ParseInt(r.Params["n"], 10, 32)
 	if err != nil {
-		return rule, busbar.RuleVersion{}, busbar.NotFound("version", shorten(r.Params["n"]))
+		return rule, busbar.RuleVersion{}, busbar.Errorf(busbar.CodeNotFound, "the rule %s has no version %s", rule.ID, shorten(r.Params["n"]))
 	}
 	version, err := a.Store.RuleVersion(ctx, r.Env, rule.ID, int(number))
 	return rule, version, err
