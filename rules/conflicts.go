@@ -102,7 +102,7 @@ func Conflicts(rule *Standing, others []*Standing) []Diagnostic {
 		theirs := other.effects()
 		for i := range effects {
 			if family, ok := effects[i].clashes(theirs, rule.Compiled, other.Compiled); ok {
-				warn(effects[i].field+".device", "%s commands %ss too, with the same priority of %d: the second of them is held until the first one's command has ended",
+				warn(effects[i].field+".device", "%s commands devices of the type %s otherwise, with the same priority of %d: the second of them is held until the first one's command has ended",
 					other.called(), family, rule.Rule.Priority)
 			}
 		}
@@ -170,15 +170,29 @@ func apart(a, b *Compiled) bool {
 	if a.window != nil && b.window != nil && a.window.Location == b.window.Location && !a.window.meets(b.window) {
 		return true
 	}
-	for _, x := range a.condition.demands {
-		for _, y := range b.condition.demands {
-			// What is of the event's device is the same thing in both only when there is one of the family.
-			if x.of == y.of && strings.HasPrefix(x.of, "site.meter.") && disjoint(x, y) {
+	for _, x := range a.demandsOfSite() {
+		for _, y := range b.demandsOfSite() {
+			if x.of == y.of && disjoint(x, y) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// demandsOfSite are what a condition demands of the meter, which is the same thing in all rules of a site. What it demands of another
+// device of the event may be of another one each time.
+func (c *Compiled) demandsOfSite() []relation {
+	var all []relation
+	for _, r := range c.condition.demands {
+		if c.Rule.DeviceType == busbar.Meter && strings.HasPrefix(r.of, "state.") {
+			r.of = "site.meter." + r.of
+		}
+		if strings.HasPrefix(r.of, "site.meter.") {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // meets reports whether two windows of one clock have a minute of the week in common.

@@ -24,7 +24,7 @@ func TestConflicts(t *testing.T) {
 		idle     = "then: [{push: {device: 'site.evChargers', command: idle}}]"
 		battery  = "then: [{push: {device: 'site.batteries', command: charge}}]"
 		whatever = "then: [{push: {device: 'find(site.evChargers, .id == \"x\") ?? first(site.batteries)', command: idle}}]"
-		clash    = `warning then[0].push.device: "other" (other) commands ev_chargers too, with the same priority of 50: the second of them is held until the first one's command has ended`
+		clash    = `warning then[0].push.device: "other" (other) commands devices of the type ev_charger otherwise, with the same priority of 50: the second of them is held until the first one's command has ended`
 		trigger  = `warning then[0].push: what this does can trigger "other" (other)`
 		emitted  = `warning then[0].emit: what this does can trigger "other" (other)`
 		circle   = `warning then: rules can trigger one another in a circle: this one, then "other" (other), then this one again`
@@ -47,6 +47,7 @@ func TestConflicts(t *testing.T) {
 		"windows that meet over midnight":     {[]string{charge, `window: {from: "22:00", to: "02:00", days: [sat]}`}, []string{idle, `window: {from: "01:00", to: "03:00", days: [sun]}`}, []string{clash}},
 		"windows of other days":               {[]string{charge, `window: {from: "22:00", to: "02:00", days: [sat]}`}, []string{idle, `window: {from: "01:00", to: "03:00", days: [mon, sat]}`}, nil},
 		"conditions that exclude each other":  {[]string{charge, "if: state.level > 5 and site.meter.state.price < 0.1"}, []string{idle, "if: site.meter.state.price >= 0.1"}, nil},
+		"prices that exclude each other":      {[]string{charge, "deviceType: meter", "if: state.price < 0.1"}, []string{idle, "deviceType: meter", "if: state.price > 0.4"}, nil},
 		"conditions that may be true at once": {[]string{charge, "if: site.meter.state.price < 0.2"}, []string{idle, "if: site.meter.state.price > 0.1"}, []string{clash}},
 		"of other batteries, maybe":           {[]string{charge, "if: state.level > 90"}, []string{idle, "if: state.level < 10"}, []string{clash}},
 		"an effect that the other looks at":   {[]string{battery, "deviceType: meter", "if: state.price < 0.1"}, []string{charge, "if: state.level > 99"}, []string{trigger}},

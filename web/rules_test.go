@@ -112,7 +112,7 @@ func TestCheckRuleAmongOthers(t *testing.T) {
 	a.createDevice(`{"id":"box2","type":"ev_charger","siteId":"home","driver":{"kind":"manual"}}`)
 	expect("with another one", stop)
 	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", plainRule)
-	clash := `then[0].push.device: "Charge the car" (car) commands ev_chargers too, with the same priority of 50: the second of them is held until the first one's command has ended`
+	clash := `then[0].push.device: "Charge the car" (car) commands devices of the type ev_charger otherwise, with the same priority of 50: the second of them is held until the first one's command has ended`
 	expect("with another rule", stop, clash)
 	expect("the other rule itself", plainRule)
 	want[object](a, http.StatusOK, http.MethodPost, "/v1/rules/car/mode", `{"mode":"shadow"}`)
