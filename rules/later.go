@@ -8,7 +8,8 @@ import (
 )
 
 // EndHold gives what becomes of a hold that is due. The snapshot is of now; e is the event that began the hold. The
-// edge must still have a hold of this id, otherwise it was broken or ended meanwhile and nothing moves.
+// edge must still have a hold of this id, otherwise it was broken or ended meanwhile and nothing moves. A hold that began under
+// another version begins anew, whether it is due or not.
 func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, now time.Time) (Run, error) {
 	in, err := s.since(e, key, now)
 	if err != nil {
@@ -30,9 +31,11 @@ func (a *asking) holdEnd(holdID string) Decision {
 	switch {
 	case h == nil || h.ID != holdID:
 		return DecisionSuperseded
-	case h.Version != a.rule.Version || a.rule.Rule.Mode == ModeDisabled || a.snap.Stopped || a.rule.Paused:
+	case a.rule.Rule.Mode == ModeDisabled || a.snap.Stopped || a.rule.Paused:
 		a.drop(DecisionSuperseded)
 		return DecisionSuperseded
+	case h.Version != a.rule.Version:
+		return a.renew(h)
 	case a.now.Before(h.Due):
 		return DecisionHolding
 	}
@@ -59,6 +62,25 @@ func (a *asking) holdEnd(holdID string) Decision {
 		return d
 	}
 	return a.fire()
+}
+
+// renew begins a hold anew under the version that the rule has now, unless the condition is false under it. The edge stays armed.
+func (a *asking) renew(old *Hold) Decision {
+	a.drop(DecisionSuperseded)
+	a.edge.Version, a.edge.Spent = a.rule.Version, false
+	t := a.condition()
+	if a.rule.Rule.For == 0 || t != isTrue && t != isUnknown {
+		return DecisionSuperseded
+	}
+	a.edge.Hold = &Hold{
+		ID: derivedID("hold_", string(a.snap.Environment), a.rule.ID, strconv.Itoa(a.rule.Version), a.run.Key, old.ID), Version: a.rule.Version,
+		EventID: old.EventID, Since: a.now, Due: a.now.Add(a.rule.Rule.For),
+	}
+	if t == isUnknown {
+		a.edge.Hold.UnknownSince = a.now
+	}
+	a.run.HoldID = a.edge.Hold.ID
+	return DecisionHolding
 }
 
 // OpenWindow gives what a rule decides for a key when its window opens: it fires when the condition is true and the edge

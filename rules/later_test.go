@@ -8,6 +8,11 @@ import (
 	"busbar/rules"
 )
 
+// older has the hold be one of the version before.
+func older(_ *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) {
+	e.Version, e.Hold.Version = 1, 1
+}
+
 // TestEndHold has what may have happened until a hold is due.
 func TestEndHold(t *testing.T) {
 	t.Parallel()
@@ -25,7 +30,10 @@ func TestEndHold(t *testing.T) {
 		"outside the window":         {lines: []string{`window: {from: "13:00", to: "14:00"}`}, level: 100.0, want: "outside_window armed"},
 		"broken and begun again":     {level: 100.0, edit: func(_ *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) { e.Hold.ID = "hold_2" }, want: "superseded running"},
 		"broken":                     {level: 100.0, edit: func(_ *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) { e.Hold = nil }, want: "superseded armed"},
-		"edited":                     {level: 100.0, edit: func(_ *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) { e.Hold.Version = 1 }, want: "superseded armed"},
+		"edited":                     {level: 100.0, edit: older, want: "holding running"},
+		"edited, and not known":      {level: nil, edit: older, want: "holding running"},
+		"edited, and false":          {level: 50.0, edit: older, want: "superseded armed"},
+		"edited and stopped":         {level: 100.0, edit: func(s *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) { s.Stopped, e.Hold.Version = true, 1 }, want: "superseded armed"},
 		"stopped":                    {level: 100.0, edit: func(s *rules.Snapshot, _ *rules.Standing, _ *rules.EdgeState) { s.Stopped = true }, want: "superseded armed"},
 		"paused":                     {level: 100.0, edit: func(_ *rules.Snapshot, r *rules.Standing, _ *rules.EdgeState) { r.Paused = true }, want: "superseded armed"},
 		"too early":                  {level: 100.0, edit: func(_ *rules.Snapshot, _ *rules.Standing, e *rules.EdgeState) { e.Hold.Due = noon.Add(time.Second) }, want: "holding running"},

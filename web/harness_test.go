@@ -89,7 +89,7 @@ func newApp(t testing.TB, opt options) *app {
 	a.listeners, err = listener.New(listener.Config{Store: a.store, Retrier: a.cluster, Now: a.now, Logger: logger})
 	must(t, err)
 	cfg := web.Config{
-		Store: a.store, Intake: in, Devices: in, Commands: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
+		Store: a.store, Intake: in, Devices: in, Commands: in, Holds: in, Redeliverer: a.cluster, Listeners: a.listeners, Guard: opt.guard, Logger: logger,
 		Ready:           func(context.Context) web.Readiness { return *a.ready.Load() },
 		DeliveryTimeout: opt.timeout, Registry: prometheus.NewRegistry(), Now: a.now, PublicURL: "http://busbar.example/",
 		TemporalUIURL: "http://temporal.example",

@@ -29,6 +29,8 @@ type (
 	Devices = api.Devices
 	// Commands carries commands out.
 	Commands = api.Commands
+	// Holds are what rules have begun and wait with.
+	Holds = api.Holds
 	// Redeliverer acts on deliveries that exist.
 	Redeliverer = api.Redeliverer
 	// Listeners bring attempts and the programs that fetch them together.
@@ -57,6 +59,7 @@ type Config struct {
 	Intake      Intake
 	Devices     Devices
 	Commands    Commands
+	Holds       Holds
 	Redeliverer Redeliverer
 	Listeners   Listeners
 	Guard       URLChecker
@@ -117,7 +120,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Commands: cfg.Commands, Redeliverer: cfg.Redeliverer, Listeners: cfg.Listeners, Guard: cfg.Guard, Logger: cfg.Logger,
+		Store: cfg.Store, Intake: cfg.Intake, Devices: cfg.Devices, Commands: cfg.Commands, Holds: cfg.Holds, Redeliverer: cfg.Redeliverer, Listeners: cfg.Listeners, Guard: cfg.Guard, Logger: cfg.Logger,
 		Now: cfg.Now, RateLimit: cfg.RateLimit, DeliveryTimeout: cfg.DeliveryTimeout,
 		WorkflowURL: cfg.WorkflowURL, WorkflowRetention: cfg.WorkflowRetention, PublicURL: cfg.PublicURL, Document: document,
 	})

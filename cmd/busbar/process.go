@@ -86,7 +86,7 @@ func runProcess(ctx context.Context, e env, closer *closers, cfg processConfig) 
 // handler is what the process answers over HTTP.
 func (b *backend) handler(cfg processConfig) (http.Handler, error) {
 	server, err := web.New(web.Config{
-		Store: cfg.store, Intake: b.intake, Devices: b.intake, Commands: b.intake, Redeliverer: b.dispatcher, Listeners: b.listeners, Guard: b.guard, Now: time.Now, Logger: b.cfg.logger,
+		Store: cfg.store, Intake: b.intake, Devices: b.intake, Commands: b.intake, Holds: b.intake, Redeliverer: b.dispatcher, Listeners: b.listeners, Guard: b.guard, Now: time.Now, Logger: b.cfg.logger,
 		PublicURL: cfg.publicURL, TemporalUIURL: cfg.temporalUI, Version: version, RateLimit: cfg.rateLimit,
 		DeliveryTimeout: cfg.delivery.DeliveryTimeout, Registry: b.registry, Ready: b.ready,
 		WorkflowURL: func(workflowID, runID string) string {

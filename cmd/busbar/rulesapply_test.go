@@ -49,7 +49,7 @@ func newRulesBed(t *testing.T, rateLimit float64) *rulesBed {
 	guard, err := webhook.NewGuard(webhook.GuardConfig{})
 	b.must(err)
 	server, err := web.New(web.Config{
-		Store: b.store, Intake: struct{ web.Intake }{}, Devices: struct{ web.Devices }{}, Commands: struct{ web.Commands }{},
+		Store: b.store, Intake: struct{ web.Intake }{}, Devices: struct{ web.Devices }{}, Commands: struct{ web.Commands }{}, Holds: nothingHolds{},
 		Redeliverer: struct{ web.Redeliverer }{}, Listeners: struct{ web.Listeners }{}, Guard: guard, Logger: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) web.Readiness { return web.Readiness{} }, DeliveryTimeout: time.Second, RateLimit: rateLimit,
 	})
@@ -214,4 +214,12 @@ func TestApplyingWaitsForItsTurn(t *testing.T) {
 		files = append(files, b.write(name, ruleText))
 	}
 	b.want(0, "a.yaml: rule a was created, active\nb.yaml: rule b was created, active\n", "apply", files...)
+}
+
+// nothingHolds is a Busbar without holds.
+type nothingHolds struct{}
+
+// RestartHolds has nothing to do.
+func (nothingHolds) RestartHolds(context.Context, busbar.Environment, busbar.RuleID) error {
+	return nil
 }

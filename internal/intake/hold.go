@@ -16,6 +16,32 @@ func (in *Intake) EndHold(ctx context.Context, hold HoldRef) (HoldState, error) 
 	return t.state, err
 }
 
+// RestartHolds has the holds of a rule that was saved begin anew under its newest version. Those that a crash leaves do so when they
+// were due under the older one.
+func (in *Intake) RestartHolds(ctx context.Context, env busbar.Environment, id busbar.RuleID) error {
+	after := ""
+	for {
+		held, err := in.cfg.Store.OlderHolds(ctx, env, id, after, restartPage)
+		if err != nil {
+			return err
+		}
+		for i := range held {
+			k := &held[i]
+			hold := HoldRef{Environment: env, RuleID: id, Key: k.Key, Shadow: k.Shadow, HoldID: k.Edge.Hold.ID}
+			if _, err := in.EndHold(ctx, hold); err != nil {
+				return err
+			}
+			after = k.Key
+		}
+		if len(held) < restartPage {
+			return nil
+		}
+	}
+}
+
+// restartPage bounds how many holds are read at a time.
+const restartPage = 100
+
 type holdTask struct {
 	hold  HoldRef
 	event busbar.Event
@@ -75,14 +101,14 @@ func (t *holdTask) decide(g *group, u *unit) error {
 	if err != nil {
 		return err
 	}
-	if run.Decision == rules.DecisionHolding {
+	if run.Decision == rules.DecisionHolding && run.Ended == nil {
 		// The runs that hold go on doing so.
 		g.edges[t.hold.key()] = run.After
 		g.moved.add(t.hold.key())
 		t.state = HoldState{Decision: string(run.Decision), Wait: max(run.After.Hold.Due.Sub(g.now), time.Millisecond)}
 		return nil
 	}
-	if run.After.Hold != nil {
+	if run.After.Hold != nil && run.Ended == nil {
 		// There is nothing that it could do now; the next event tries again.
 		asked := *run.After.Hold
 		asked.Due = time.Time{}

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -124,4 +125,24 @@ func TestAHoldOfARuleThatMayNotActComesToNothing(t *testing.T) {
 	if open := p.open(); len(open) > 0 {
 		t.Errorf("it fired: %+v", open)
 	}
+}
+
+// An edit has a hold begin anew at once, under the new version; the older one comes to nothing.
+func TestAnEditRestartsAHold(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, open func() *store.Store) {
+		p := wholeHome(t, open)
+		h := p.holds()
+		p.advance(4 * time.Minute)
+		p.saveRule("rule_1", strings.Replace(holdsThenPushes, `"for": "10m"`, `"for": "8m"`, 1))
+		must(t, p.RestartHolds(t.Context(), busbar.Sandbox, "rule_1"))
+		l := p.tells(store.StartHold, true)
+		if !l.Due.Equal(p.now().Add(8*time.Minute)) || l.ID == h.HoldID {
+			t.Fatalf("begun %+v, want another hold that is due in 8 minutes", l)
+		}
+		must(t, p.RestartHolds(t.Context(), busbar.Sandbox, "rule_1"))
+		p.ends(h, "")
+		p.advance(8 * time.Minute)
+		p.ends(intake.HoldRef{Environment: l.Environment, RuleID: l.RuleID, Key: l.Key, Shadow: l.Shadow, HoldID: l.ID}, rules.DecisionFired)
+	})
 }

@@ -29,6 +29,19 @@ func (p *plant) rule(id busbar.RuleID, text string) {
 	must(p.t, err)
 }
 
+// saveRule gives a rule a new version.
+func (p *plant) saveRule(id busbar.RuleID, text string) {
+	p.t.Helper()
+	_, err := p.store.Once(p.t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
+		_, err := tx.SaveRule(busbar.Sandbox, id, 0, func(r *busbar.Rule) error {
+			r.Text = json.RawMessage(text)
+			return nil
+		})
+		return store.Answer{}, err
+	})
+	must(p.t, err)
+}
+
 // level has the battery report how full it is.
 func (p *plant) level(v float64) {
 	p.t.Helper()

@@ -43,6 +43,24 @@ func (t *DecisionTx) HoldOf(ref RuleKeyRef, holdID string) (*rules.Hold, error) 
 	return edge.Hold, nil
 }
 
+// OlderHolds gives a page of the keys of a rule that hold under an older version than its newest, by key, after one.
+func (s *Store) OlderHolds(ctx context.Context, env busbar.Environment, id busbar.RuleID, after string, limit int) ([]RuleKey, error) {
+	var rows []ruleKeyRow
+	// rule_keys_by_rule
+	err := s.read.WithContext(ctx).Where(`environment = ? AND rule_id = ? AND hold_id <> '' AND key > ?
+		AND hold_version < (SELECT version FROM rules r WHERE r.environment = ? AND r.id = ?)`, string(env), string(id), after, string(env), string(id)).
+		Order("key").Limit(limit).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read holds of rule %s: %w", id, translate(err))
+	}
+	list := make([]RuleKey, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		list[i] = RuleKey{RuleKeyRef{env, r.Key, id, r.Shadow}, r.edge()}
+	}
+	return list, nil
+}
+
 // NewerFiring reports whether an action of a firing that came after another in the history of their site is on record for a
 // device.
 func (t *DecisionTx) NewerFiring(ref DeviceRef, seq int64) (bool, error) {

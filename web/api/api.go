@@ -42,6 +42,12 @@ type Commands interface {
 	ReportResult(ctx context.Context, env busbar.Environment, id busbar.ActionID, r intake.ResultReport) (busbar.Action, error)
 }
 
+// Holds are what rules have begun and wait with.
+type Holds interface {
+	// RestartHolds has the holds of a rule that was saved begin anew.
+	RestartHolds(ctx context.Context, env busbar.Environment, id busbar.RuleID) error
+}
+
 // Redeliverer acts on deliveries that exist.
 type Redeliverer interface {
 	RetryNow(ctx context.Context, env busbar.Environment, id busbar.DeliveryID) (busbar.Delivery, error)
@@ -70,6 +76,7 @@ type Config struct {
 	Intake      Intake
 	Devices     Devices
 	Commands    Commands
+	Holds       Holds
 	Redeliverer Redeliverer
 	Listeners   Listeners
 	Guard       URLChecker
@@ -111,6 +118,8 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make API: nothing was given that takes readings")
 	case cfg.Commands == nil:
 		return nil, errors.New("make API: nothing was given that carries commands out")
+	case cfg.Holds == nil:
+		return nil, errors.New("make API: nothing was given that restarts holds")
 	case cfg.Redeliverer == nil:
 		return nil, errors.New("make API: no redeliverer was given")
 	case cfg.Listeners == nil:

@@ -85,7 +85,7 @@ func (a *API) saveRule(
 	if err != nil {
 		return nil, err
 	}
-	return a.create(ctx, r, http.StatusOK, func(tx *store.Tx) (any, error) {
+	reply, err := a.create(ctx, r, http.StatusOK, func(tx *store.Tx) (any, error) {
 		saved, err := tx.SaveRule(r.Env, was.ID, restored, func(now *busbar.Rule) error {
 			if allow != nil {
 				if err := allow(now); err != nil {
@@ -99,6 +99,14 @@ func (a *API) saveRule(
 		}
 		return viewSavedRule(&saved, checked)
 	})
+	if err != nil {
+		return nil, err
+	}
+	// It is saved: a hold that is left begins anew when it is due.
+	if err := a.Holds.RestartHolds(ctx, r.Env, was.ID); err != nil {
+		a.Logger.WarnContext(ctx, "could not restart all holds of a rule", "rule_id", was.ID, "error", err)
+	}
+	return reply, nil
 }
 
 func (a *API) deleteRule(ctx context.Context, r *Request) (*Reply, error) {
