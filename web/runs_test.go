@@ -67,7 +67,8 @@ func TestRunsSayWhatWasDecidedAndWhy(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, fired[name], value)
 		}
 	}
-	if diff := cmp.Diff([]any{object{"source": "state.level >= 99", "value": true}}, fired["clauses"]); diff != "" {
+	clause := object{"source": "state.level >= 99", "value": true, "operands": []any{object{"source": "state.level", "value": 100.0}}}
+	if diff := cmp.Diff([]any{clause}, fired["clauses"]); diff != "" {
 		t.Errorf("clauses (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]any{object{"deviceId": "ev-charger", "taken": true}}, fired["targets"]); diff != "" {
