@@ -187,3 +187,24 @@ func TestAViewerReadsRulesAndChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEventAndARuleSayWhyItDidNotFire(t *testing.T) {
+	t.Parallel()
+	b := signedIn(t, busbar.RoleViewer)
+	b.app.createHome()
+	want[object](b.app, http.StatusCreated, http.MethodPost, "/v1/rules", `{"id":"full","name":"Tell when full","on":["device.updated"],"deviceType":"battery",`+
+		`"if":"state.level >= 99","then":[{"emit":{"type":"battery.full"}}]}`)
+	b.app.report("battery", `{"level":90}`)
+	event := b.app.report("battery", `{"level":97.5}`)["eventId"].(string)
+	const why = "Did not fire: state.level is 97.5, the condition needs &gt;= 99."
+	page := b.get("/sandbox/events/" + event)
+	wantPage(t, page, http.StatusOK, "Tell when full", why)
+	event = b.app.report("battery", `{"level":99.5}`)["eventId"].(string)
+	wantPage(t, b.get("/sandbox/rules/full?decision=fired"), http.StatusOK, "Fired: make the event battery.full")
+	link := regexp.MustCompile(`/sandbox/runs/run_[0-9a-f]+`).FindString(b.get("/sandbox/events/" + event).body)
+	wantPage(t, b.get(link), http.StatusOK, "Fired: make the event battery.full", "state.level is 99.5", event)
+	wantPage(t, b.get("/sandbox/rules/full?decision=error"), http.StatusOK, "It decided nothing of that kind.")
+	wantPage(t, b.get("/sandbox/runs?decision=fired"), http.StatusOK, "Tell when full", "Fired: make the event battery.full")
+	wantPage(t, b.get("/sandbox/runs?decision=held"), http.StatusOK, "No run fits these filters.")
+	wantPage(t, b.get("/live/runs"), http.StatusOK, "No rule was asked yet")
+}

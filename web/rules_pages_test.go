@@ -25,10 +25,14 @@ func (a *app) furnishRules() (paths map[string]string) {
 	a.report("dev_battery", `{"level":99.5}`)
 	a.report("dev_battery", `{"level":61}`)
 	a.report("dev_meter", `{"importPower":-4.2}`)
+	a.report("dev_charger", `{"isConnected":true}`)
+	event := a.report("dev_battery", `{"level":62.5}`)["eventId"].(string)
+	run := a.items("/v1/runs?decision=shadowed")[0]["id"].(string)
 	return map[string]string{
 		"rules": "/sandbox/rules", "rules-empty": "/live/rules", "rule": "/sandbox/rules/battery_full", "rule-edit": "/sandbox/rules/battery_full/edit",
 		"rule-yaml": "/sandbox/rules/battery_full/edit?as=yaml", "rule-new": "/sandbox/rule-new", "rule-library": "/sandbox/rule-library",
 		"rule-version": "/sandbox/rules/battery_full/versions/1", "rule-newest": "/sandbox/rules/battery_full/versions/2", "rule-delete": "/sandbox/rules/night/delete",
-		"automation": "/sandbox/automation",
+		"automation": "/sandbox/automation", "runs": "/sandbox/runs", "runs-empty": "/live/runs", "run": "/sandbox/runs/" + run,
+		"event-rules": "/sandbox/events/" + event,
 	}
 }

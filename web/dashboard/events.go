@@ -126,8 +126,12 @@ func showEvent(q *request) error {
 	if err != nil {
 		return err
 	}
+	names, err := q.runNames()
+	if err != nil {
+		return err
+	}
 	return q.render(http.StatusOK, view.Event(q.live(q.frame("events", event.Type)), view.EventPage{
-		Now: q.now(), Event: event, Graph: view.LayOut(graph, string(event.ID), endpoints), Endpoints: endpoints,
+		Now: q.now(), Event: event, Names: names, Graph: view.LayOut(graph, string(event.ID), endpoints), Endpoints: endpoints,
 	}))
 }
 

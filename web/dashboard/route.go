@@ -22,7 +22,7 @@ func (d *Dashboard) Routes() []Route {
 	routes := slices.Concat(
 		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), jobRoutes(), eventTypeRoutes(),
 		siteRoutes(), deviceRoutes(), deviceFormRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
-		ruleRoutes(), ruleEditorRoutes(), automationRoutes(),
+		ruleRoutes(), ruleEditorRoutes(), runRoutes(), automationRoutes(),
 	)
 	if d.cfg.Gallery {
 		routes = append(routes, Route{http.MethodGet, "/gallery", busbar.RoleViewer, showGallery})

@@ -96,6 +96,19 @@ func showRule(q *request) error {
 		return err
 	}
 	p.Versions = versions.Items
+	shown, asked, err := q.filters("decision")
+	if err != nil {
+		return err
+	}
+	asked.Set("limit", "10")
+	runs, err := ask[api.List[api.Run]](q, http.MethodGet, "/v1/rules/{id}/runs", args{params: byID(q.id()), query: asked})
+	if err != nil {
+		return err
+	}
+	p.Runs, p.Filters = runs.Items, view.Form{Values: shown}
+	if p.Names, err = q.runNames(); err != nil {
+		return err
+	}
 	return q.render(http.StatusOK, view.Rule(q.live(q.frame("rules", "Rule")), p))
 }
 

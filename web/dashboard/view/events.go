@@ -27,6 +27,8 @@ type EventPage struct {
 	Event     api.EventDetail
 	Graph     Graph
 	Endpoints []api.Endpoint
+	// Names are those of what the runs are about.
+	Names Names
 }
 
 // curl is the event as a request that makes another like it.

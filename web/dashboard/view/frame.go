@@ -113,6 +113,7 @@ func (f Frame) mainNav() []navItem {
 		{"endpoints", "Endpoints", "plug", f.At("/endpoints"), busbar.RoleViewer},
 		{"event-types", "Event types", "shapes", f.At("/event-types"), busbar.RoleViewer},
 		{"rules", "Rules", "rule", f.At("/rules"), busbar.RoleViewer},
+		{"runs", "Runs", "list", f.At("/runs"), busbar.RoleViewer},
 		{"devices", "Devices", "device", f.At("/devices"), busbar.RoleViewer},
 		{"actions", "Actions", "command", f.At("/actions"), busbar.RoleViewer},
 		{"sites", "Sites", "site", f.At("/sites"), busbar.RoleViewer},

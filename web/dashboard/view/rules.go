@@ -32,7 +32,11 @@ type RulePage struct {
 	Text     *rules.Rule
 	YAML     string
 	Versions []api.RuleVersion
-	Once     string
+	Runs     []api.Run
+	Names    Names
+	// Filters are those of the runs.
+	Filters Form
+	Once    string
 }
 
 // VersionPage is one version of a rule.
