@@ -91,6 +91,8 @@ func TestTheEditorSaysWhatIsWrongBesideTheField(t *testing.T) {
 	if n := len(b.app.items("/v1/rules")); n != 0 {
 		t.Errorf("%d rules were made", n)
 	}
+	unnamed := b.post("/sandbox/rule-draft", ruleFields("name", "", "if", "state.lvl > 1", "then[0].push.device", ""))
+	wantPage(t, unnamed, http.StatusOK, "did you mean level?", "is missing")
 	wrong := b.post("/sandbox/rule-new", ruleFields("for", "soon", "priority", "high", "name", ""))
 	beside(wrong, "for", "is not a duration")
 	beside(wrong, "priority", "whole number")

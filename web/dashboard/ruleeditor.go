@@ -122,8 +122,11 @@ func (q *request) readDraft(e *view.RuleEditor) (*draft, error) {
 func (q *request) examine(e *view.RuleEditor) (*draft, error) {
 	e.Panel.Now = q.now()
 	d, err := q.readDraft(e)
-	if err != nil || d == nil {
+	if err != nil {
 		return nil, err
+	}
+	if d == nil {
+		return nil, q.examineParts(e)
 	}
 	check, err := ask[api.RuleCheck](q, http.MethodPost, "/v1/rules/check", args{body: d.body})
 	if err != nil {
@@ -145,6 +148,24 @@ func (q *request) examine(e *view.RuleEditor) (*draft, error) {
 	}
 	e.Panel.Tests = compiled.RunTests()
 	return d, q.explain(e, d)
+}
+
+// examineParts checks the expressions of a form that lacks something, as if the rest were there.
+func (q *request) examineParts(e *view.RuleEditor) error {
+	if e.As == view.AsYAML {
+		return nil
+	}
+	rule, body, err := ruleform.Read(ruleform.Complete(e.Form.Values))
+	if err != nil {
+		return nil //nolint:nilerr // there is more wrong than that something is missing, and that is said already
+	}
+	check, err := ask[api.RuleCheck](q, http.MethodPost, "/v1/rules/check", args{body: body})
+	for i := range check.Diagnostics {
+		if field, _ := e.FieldOf(check.Diagnostics[i].Field); e.Form.Get(field) != "" {
+			e.AddDiagnostic(rule, &check.Diagnostics[i])
+		}
+	}
+	return err
 }
 
 // explain shows what the rule makes of the event that was chosen, or of the newest.

@@ -17,6 +17,37 @@ func Blank() url.Values {
 	}
 }
 
+// Complete is a copy of a form in which what a rule must have, and what is not filled in yet, is something that does no harm: so
+// the rest of it can be checked.
+func Complete(v url.Values) url.Values {
+	full := maps.Clone(v)
+	fill := func(name, value string) {
+		if strings.TrimSpace(full.Get(name)) == "" {
+			full.Set(name, value)
+		}
+	}
+	fill("name", "unnamed")
+	fill("if", "true")
+	if len(full["on"]) == 0 {
+		fill(OnMore, "*")
+	}
+	if Steps(v, Then) == 0 {
+		fill(StepPath(Then, 0)+Kind, KindPush)
+	}
+	for _, branch := range []string{Then, ElseFailed} {
+		for i := range Steps(full, branch) {
+			path := StepPath(branch, i)
+			if full.Get(path+Kind) == KindEmit {
+				fill(path+".emit.type", "unnamed")
+				continue
+			}
+			fill(path+".push.device", "first(site.batteries)")
+			fill(path+".push.command", CommandValue(busbar.Battery, "idle"))
+		}
+	}
+	return full
+}
+
 // Add puts a step at the end of a branch.
 func Add(v url.Values, branch, kind string) {
 	if n := Steps(v, branch); n < rules.MaxRuleSteps && (kind == KindPush || kind == KindEmit) {
