@@ -149,12 +149,12 @@ func BenchmarkOpenPages(b *testing.B) {
 			r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+"/sandbox/feed", http.NoBody)
 			must(b, err)
 			r.AddCookie(cookie)
-			res, err := client.Do(r)
+			res, err := client.Do(r) //nolint:bodyclose // they are read until all were told, and closed then
 			must(b, err)
 			if res.StatusCode != http.StatusOK {
 				b.Fatalf("page %d is answered %d", i, res.StatusCode)
 			}
-			feeds = append(feeds, res)
+			feeds = append(feeds, res) //nolint:bodyclose // see above
 			go func() {
 				lines := bufio.NewScanner(res.Body)
 				for lines.Scan() {

@@ -172,17 +172,19 @@ func (l *lived) state(f busbar.Family) busbar.State {
 func (l *lived) due() {
 	now := l.home.Now()
 	for _, key := range slices.Sorted(maps.Keys(l.rule.Keys)) {
-		if h := l.rule.Keys[key].Hold; h != nil && !h.Due.After(now) && l.began[h.ID] != nil {
-			e := l.began[h.ID]
-			run, err := rules.EndHold(l.snapshot(nil), l.rule, key, h.ID, e, now)
-			if err != nil {
-				l.t.Fatal(err)
-			}
-			if next := run.After.Hold; next == nil || next.Due.Equal(h.Due) {
-				delete(l.began, h.ID) // what stays due tries again at an event
-			}
-			l.keep(&run, e)
+		h := l.rule.Keys[key].Hold
+		if h == nil || h.Due.After(now) || l.began[h.ID] == nil {
+			continue
 		}
+		e := l.began[h.ID]
+		run, err := rules.EndHold(l.snapshot(nil), l.rule, key, h.ID, e, now)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if next := run.After.Hold; next == nil || next.Due.Equal(h.Due) {
+			delete(l.began, h.ID) // what stays due tries again at an event
+		}
+		l.keep(&run, e)
 	}
 	if !l.opens.IsZero() && !l.opens.After(now) {
 		l.opens = l.rule.NextOpening(now, berlin.Zone)

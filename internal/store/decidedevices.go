@@ -42,18 +42,9 @@ func (t *DecisionTx) Homes(refs []DeviceRef, sites []SiteRef, whole bool) (*Home
 		}
 	}
 	for _, env := range slices.Sorted(maps.Keys(ids)) {
-		var rows []deviceRow
-		for part := range slices.Chunk(ids[env], insertBatch) {
-			var found []deviceRow
-			// The primary key of devices. Saves of devices are kept out, so that the site of each stays.
-			q := t.db.Where("environment = ? AND id IN ?", string(env), part)
-			if !whole {
-				q = q.Select(bareColumns)
-			}
-			if err := q.Find(&found).Error; err != nil {
-				return nil, fmt.Errorf("read devices: %w", err)
-			}
-			rows = append(rows, found...)
+		rows, err := t.deviceRows(env, ids[env], whole)
+		if err != nil {
+			return nil, err
 		}
 		if err := t.lockSites(h, env, rows, others[env]); err != nil {
 			return nil, err
@@ -62,7 +53,6 @@ func (t *DecisionTx) Homes(refs []DeviceRef, sites []SiteRef, whole bool) (*Home
 		for i := range rows {
 			devices[i] = rows[i].bare()
 			if whole {
-				var err error
 				if devices[i], err = rows[i].device(); err != nil {
 					return nil, err
 				}
@@ -76,6 +66,24 @@ func (t *DecisionTx) Homes(refs []DeviceRef, sites []SiteRef, whole bool) (*Home
 		}
 	}
 	return h, nil
+}
+
+// deviceRows reads what the owners of devices say. Saves of devices are kept out, so that the site of each stays.
+func (t *DecisionTx) deviceRows(env busbar.Environment, ids []string, whole bool) ([]deviceRow, error) {
+	var rows []deviceRow
+	for part := range slices.Chunk(ids, insertBatch) {
+		var found []deviceRow
+		// The primary key of devices.
+		q := t.db.Where("environment = ? AND id IN ?", string(env), part)
+		if !whole {
+			q = q.Select(bareColumns)
+		}
+		if err := q.Find(&found).Error; err != nil {
+			return nil, fmt.Errorf("read devices: %w", err)
+		}
+		rows = append(rows, found...)
+	}
+	return rows, nil
 }
 
 // byEnvironment sorts ids, each once: all transactions lock in one order.
