@@ -30,6 +30,7 @@ func (a *app) furnishRules() (paths map[string]string) {
 	run := a.items("/v1/runs?decision=shadowed")[0]["id"].(string)
 	return map[string]string{
 		"rules": "/sandbox/rules", "rules-empty": "/live/rules", "rule": "/sandbox/rules/battery_full", "rule-edit": "/sandbox/rules/battery_full/edit",
+		"rule-backtest": "/sandbox/rules/level_news/backtest", "rule-backtest-other": "/sandbox/rules/battery_full/backtest?version=1",
 		"rule-yaml": "/sandbox/rules/battery_full/edit?as=yaml", "rule-new": "/sandbox/rule-new", "rule-library": "/sandbox/rule-library",
 		"rule-version": "/sandbox/rules/battery_full/versions/1", "rule-newest": "/sandbox/rules/battery_full/versions/2", "rule-delete": "/sandbox/rules/night/delete",
 		"automation": "/sandbox/automation", "runs": "/sandbox/runs", "runs-empty": "/live/runs", "run": "/sandbox/runs/" + run,

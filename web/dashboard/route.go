@@ -22,7 +22,7 @@ func (d *Dashboard) Routes() []Route {
 	routes := slices.Concat(
 		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), jobRoutes(), eventTypeRoutes(),
 		siteRoutes(), deviceRoutes(), deviceFormRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
-		ruleRoutes(), ruleEditorRoutes(), runRoutes(), automationRoutes(),
+		ruleRoutes(), ruleEditorRoutes(), backtestRoutes(), runRoutes(), automationRoutes(),
 	)
 	if d.cfg.Gallery {
 		routes = append(routes, Route{http.MethodGet, "/gallery", busbar.RoleViewer, showGallery})

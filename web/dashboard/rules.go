@@ -76,6 +76,14 @@ func (q *request) version(n string) (api.RuleVersionDetail, error) {
 	return ask[api.RuleVersionDetail](q, http.MethodGet, "/v1/rules/{id}/versions/{n}", args{params: map[string]string{"id": q.id(), "n": n}})
 }
 
+// versions are the newest of the rule that the path names.
+func (q *request) versions() ([]api.RuleVersion, error) {
+	list, err := ask[api.List[api.RuleVersion]](q, http.MethodGet, "/v1/rules/{id}/versions", args{
+		params: byID(q.id()), query: url.Values{"limit": {"20"}},
+	})
+	return list.Items, err
+}
+
 func showRule(q *request) error {
 	rule, err := q.rule()
 	if err != nil {
@@ -89,13 +97,9 @@ func showRule(q *request) error {
 	if p.Text, err = rules.ParseJSON(now.Rule); err != nil {
 		return err
 	}
-	versions, err := ask[api.List[api.RuleVersion]](q, http.MethodGet, "/v1/rules/{id}/versions", args{
-		params: byID(q.id()), query: url.Values{"limit": {"20"}},
-	})
-	if err != nil {
+	if p.Versions, err = q.versions(); err != nil {
 		return err
 	}
-	p.Versions = versions.Items
 	shown, asked, err := q.filters("decision")
 	if err != nil {
 		return err

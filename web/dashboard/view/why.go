@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,8 +116,8 @@ func outcome(r *api.Run, p *RulePanel) string {
 	text := plannedText(r.Plan, p)
 	switch r.Status {
 	case busbar.RunFailed:
-		for i := len(r.Steps) - 1; i >= 0; i-- {
-			if m := r.Steps[i].Message; r.Steps[i].Status == "failed" && m != "" {
+		for _, step := range slices.Backward(r.Steps) {
+			if m := step.Message; step.Status == "failed" && m != "" {
 				return text + ", which failed: " + strings.TrimSuffix(m, ".")
 			}
 		}

@@ -35,13 +35,16 @@ func TestASentenceSaysWhyEachRunEnded(t *testing.T) {
 		"false without its clauses": {api.Run{Decision: rules.DecisionFalse}, "Did not fire: the condition is false."},
 		"false in a part": {
 			api.Run{Decision: rules.DecisionFalse, Clauses: []rules.Clause{
-				{Source: "a > 1 and state.status == \"idle\"", Value: false}, {Source: "a > 1", Value: true, Operands: []rules.Operand{{Source: "a", Value: 2.0}}},
+				{Source: "a > 1 and state.status == \"idle\"", Value: false},
+				{Source: "a > 1", Value: true, Operands: []rules.Operand{{Source: "a", Value: 2.0}}},
 				{Source: "state.status == \"idle\"", Value: false, Operands: []rules.Operand{{Source: "state.status", Value: "charging"}}},
 			}}, `Did not fire: state.status is "charging", the condition needs == "idle".`,
 		},
 		"false below a not": {
 			api.Run{Decision: rules.DecisionFalse, Clauses: []rules.Clause{
-				{Source: "not (a > 1) and b > 1", Value: false}, {Source: "not (a > 1)", Value: true}, {Source: "a > 1", Value: false, Operands: []rules.Operand{{Source: "a", Value: 0.0}}},
+				{Source: "not (a > 1) and b > 1", Value: false},
+				{Source: "not (a > 1)", Value: true},
+				{Source: "a > 1", Value: false, Operands: []rules.Operand{{Source: "a", Value: 0.0}}},
 				{Source: "b > 1", Value: false, Operands: []rules.Operand{{Source: "b", Value: 1.0}}},
 			}}, "Did not fire: b is 1, the condition needs > 1.",
 		},
