@@ -204,7 +204,12 @@ func TestAnEventAndARuleSayWhyItDidNotFire(t *testing.T) {
 	event = b.app.report("battery", `{"level":99.5}`)["eventId"].(string)
 	wantPage(t, b.get("/sandbox/rules/full?decision=fired"), http.StatusOK, "Fired: make the event battery.full")
 	link := regexp.MustCompile(`/sandbox/runs/run_[0-9a-f]+`).FindString(b.get("/sandbox/events/" + event).body)
-	wantPage(t, b.get(link), http.StatusOK, "Fired: make the event battery.full", "state.level is 99.5", event)
+	wantPage(t, b.get(link), http.StatusOK, "Fired: make the event battery.full", "state.level is 99.5", event,
+		`href="http://temporal.example/run-sandbox-`+strings.TrimPrefix(link, "/sandbox/runs/")+`"`)
+	idle := regexp.MustCompile(`/sandbox/runs/run_[0-9a-f]+`).FindString(b.get("/sandbox/rules/full?decision=false").body)
+	if page := b.get(idle); strings.Contains(page.body, "Workflow in Temporal") {
+		t.Error("a run without steps links to a workflow")
+	}
 	wantPage(t, b.get("/sandbox/rules/full?decision=error"), http.StatusOK, "It decided nothing of that kind.")
 	wantPage(t, b.get("/sandbox/runs?decision=fired"), http.StatusOK, "Tell when full", "Fired: make the event battery.full")
 	wantPage(t, b.get("/sandbox/runs?decision=held"), http.StatusOK, "No run fits these filters.")

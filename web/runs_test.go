@@ -82,6 +82,15 @@ func TestRunsSayWhatWasDecidedAndWhy(t *testing.T) {
 	if diff := cmp.Diff(wanted, shadowed["plan"]); diff != "" || shadowed["shadow"] != true || len(shadowed["actionIds"].([]any)) != 0 {
 		t.Errorf("in shadow %v (-want plan +got):\n%s", shadowed, diff)
 	}
+	for _, c := range []struct {
+		run      object
+		workflow any
+	}{{fired, "http://temporal.example/run-sandbox-" + fired["id"].(string)}, {shadowed, nil}} {
+		links := object{"self": "http://busbar.example/v1/runs/" + c.run["id"].(string), "workflow": c.workflow}
+		if diff := cmp.Diff(links, c.run["links"]); diff != "" {
+			t.Errorf("links of %s (-want +got):\n%s", c.run["decision"], diff)
+		}
+	}
 	if at := want[object](a, http.StatusOK, http.MethodGet, "/v1/rules/real", "")["lastFiredAt"]; at != fired["decidedAt"] {
 		t.Errorf("last fired at %v, want %v", at, fired["decidedAt"])
 	}

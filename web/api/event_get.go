@@ -24,7 +24,7 @@ func (a *API) getEvent(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := viewRuns(runs)
+	views, err := a.viewRuns(runs)
 	if err != nil {
 		return nil, err
 	}

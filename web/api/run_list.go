@@ -49,7 +49,7 @@ func (a *API) runs(ctx context.Context, r *Request, rule busbar.RuleID) (*Reply,
 	if err != nil {
 		return nil, err
 	}
-	views, err := viewRuns(page.Items)
+	views, err := a.viewRuns(page.Items)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,6 @@ func (a *API) getRun(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRun(&run)
+	view, err := a.viewRun(&run)
 	return &Reply{http.StatusOK, view}, err
 }

@@ -33,6 +33,25 @@ type Run struct {
 	Status      busbar.RunStatus  `json:"status,omitempty" enum:"open,done,failed" doc:"How its steps stand; absent when there are none to take."`
 	Steps       []RunStep         `json:"steps" doc:"The steps that were begun, each try of its own."`
 	EndedAt     Time              `json:"endedAt,omitzero"`
+	Links       RunLinks          `json:"links"`
+}
+
+// RunLinks lead to where a run can be looked at.
+type RunLinks struct {
+	Self     string  `json:"self"`
+	Workflow *string `json:"workflow" doc:"What takes its steps, in the Temporal UI; null when there are none to take, or the retention is over."`
+}
+
+func (a *API) runLinks(r *busbar.Run) RunLinks {
+	l := RunLinks{Self: a.PublicURL + "/v1/runs/" + string(r.ID)}
+	if r.Status == "" {
+		return l
+	}
+	over := a.WorkflowRetention > 0 && !r.EndedAt.IsZero() && a.Now().Sub(r.EndedAt) > a.WorkflowRetention
+	if url := a.WorkflowURL(r.WorkflowID(), ""); url != "" && !over {
+		l.Workflow = &url
+	}
+	return l
 }
 
 // RunPlan is what a step comes to.
@@ -79,11 +98,11 @@ type RunStep struct {
 	EndedAt   Time              `json:"endedAt,omitzero"`
 }
 
-func viewRun(r *busbar.Run) (Run, error) {
+func (a *API) viewRun(r *busbar.Run) (Run, error) {
 	v := Run{
 		ID: r.ID, RuleID: r.RuleID, RuleVersion: r.RuleVersion, Shadow: r.Shadow, Key: r.Key, Trigger: rules.Trigger(r.Trigger), EventID: r.EventID,
 		RootEventID: r.RootID, SiteID: r.SiteID, Decision: rules.Decision(r.Decision), DecidedAt: Time(r.DecidedAt), LatenessMs: milliseconds(r.Lateness),
-		HoldID: r.HoldID, Status: r.Status, EndedAt: Time(r.EndedAt),
+		HoldID: r.HoldID, Status: r.Status, EndedAt: Time(r.EndedAt), Links: a.runLinks(r),
 		Clauses: []rules.Clause{}, Targets: []rules.Target{}, ActionIDs: []busbar.ActionID{}, Steps: make([]RunStep, len(r.Steps)),
 	}
 	if len(r.Detail) > 0 {
@@ -113,11 +132,11 @@ func viewRun(r *busbar.Run) (Run, error) {
 	return v, nil
 }
 
-func viewRuns(runs []busbar.Run) ([]Run, error) {
+func (a *API) viewRuns(runs []busbar.Run) ([]Run, error) {
 	views := make([]Run, len(runs))
 	for i := range runs {
 		var err error
-		if views[i], err = viewRun(&runs[i]); err != nil {
+		if views[i], err = a.viewRun(&runs[i]); err != nil {
 			return nil, err
 		}
 	}
