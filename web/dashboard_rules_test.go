@@ -190,6 +190,28 @@ func TestAViewerReadsRulesAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatRulesDidIsOnTheOverviewAndWithWhatCameOfIt(t *testing.T) {
+	t.Parallel()
+	b := signedIn(t, busbar.RoleViewer)
+	b.app.createHome()
+	b.app.chargeRule("charge", "active")
+	b.app.chargeRule("trial", "shadow")
+	if strings.Contains(b.get("/sandbox").body, "Latest firings") {
+		t.Error("firings are shown though there are none")
+	}
+	b.app.filling()
+	overview := b.get("/sandbox")
+	wantPage(t, overview, http.StatusOK, "Latest firings", "/sandbox/runs?decision=fired", "Fired: send charge to ev-charger, which is under way.")
+	runs := regexp.MustCompile(`/sandbox/runs/run_[0-9a-f]+`).FindAllString(overview.body, -1)
+	if len(runs) != 1 {
+		t.Fatalf("the overview shows the runs %v", runs)
+	}
+	wantPage(t, b.get(runs[0]), http.StatusOK, "Fired: send charge to ev-charger")
+	action := b.app.items("/v1/actions")[0]["id"].(string)
+	wantPage(t, b.get("/sandbox/actions/"+action), http.StatusOK, `href="`+runs[0]+`"`, `href="/sandbox/rules/charge"`)
+	wantPage(t, b.get("/sandbox/devices/ev-charger"), http.StatusOK, `href="`+runs[0]+`"`)
+}
+
 func TestAnEventAndARuleSayWhyItDidNotFire(t *testing.T) {
 	t.Parallel()
 	b := signedIn(t, busbar.RoleViewer)

@@ -3,8 +3,10 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"busbar"
+	"busbar/rules"
 	"busbar/web/api"
 	"busbar/web/dashboard/view"
 )
@@ -18,6 +20,7 @@ func overviewRoutes() []Route {
 
 const (
 	shownRetries = 5
+	shownFirings = 5
 	// countMost is how far pages count what could be very much.
 	countMost = 10_000
 )
@@ -49,12 +52,27 @@ func showOverview(q *request) error {
 		return err
 	}
 	o.Events = events.Items
+	if err := q.firings(&o); err != nil {
+		return err
+	}
 	if o.Home, err = q.home(); err != nil {
 		return err
 	}
 	ready := q.cfg.Ready(q.ctx())
 	o.Accepting, o.WorkersPolling, o.Backlog = ready.Accepting, ready.WorkersPolling, ready.Backlog
 	return q.render(http.StatusOK, view.Overview(q.live(q.frame("overview", "Overview")), o))
+}
+
+// firings finds what rules did last.
+func (q *request) firings(o *view.OverviewPage) error {
+	list, err := ask[api.List[api.Run]](q, http.MethodGet, "/v1/runs", args{query: url.Values{
+		"decision": {string(rules.DecisionFired)}, "limit": {strconv.Itoa(shownFirings)},
+	}})
+	if o.Firings = list.Items; err != nil || len(o.Firings) == 0 {
+		return err
+	}
+	o.Names, err = q.runNames()
+	return err
 }
 
 // soonest are the deliveries that wait for a retry, the next one first.

@@ -14,9 +14,12 @@ type OverviewPage struct {
 	Day       *Day
 	Endpoints []api.Endpoint
 	// Pending and Parked are counted up to Most.
-	Pending, Parked, Most     int
-	Retries                   []api.Delivery
-	Events                    []api.Event
+	Pending, Parked, Most int
+	Retries               []api.Delivery
+	Events                []api.Event
+	// Firings are the newest runs that did something, and Names those of what they are about.
+	Firings                   []api.Run
+	Names                     Names
 	Accepting, WorkersPolling bool
 	Backlog                   int64
 	// Home is nil when there is no site with a meter.
