@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 // shelf is a store that has so much to list, and takes so long for each step.
 type shelf struct {
+	mu      sync.Mutex
 	steps   int
 	each    time.Duration
 	idle    map[store.RuleRef]int
@@ -27,6 +29,8 @@ type shelf struct {
 }
 
 func (s *shelf) ListRuns(_ context.Context, sample bool) (store.ListedRuns, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.err != nil || s.steps == 0 {
 		return store.ListedRuns{}, s.err
 	}
@@ -85,13 +89,15 @@ func TestAListerGoesOnAfterAnErrorAndEndsWithItsContext(t *testing.T) {
 		go func() { l.Run(ctx); close(ended) }()
 		time.Sleep(1100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
 		synctest.Wait()
+		s.mu.Lock()
 		s.err, s.steps = nil, 1
+		s.mu.Unlock()
 		time.Sleep(500 * time.Millisecond) //nolint:forbidigo // the bubble's clock
 		synctest.Wait()
+		cancel()
+		<-ended
 		if len(s.sampled) != 1 {
 			t.Errorf("listed %d times once the store was back", len(s.sampled))
 		}
-		cancel()
-		<-ended
 	})
 }
