@@ -244,20 +244,23 @@ func TestSavesOfRulesAndStopsReachOtherProcessesAtOnce(t *testing.T) {
 func TestRulesThatAreOnAreLimited(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		err := once(t.Context(), s.Store, func(tx *store.Tx) error {
-			for i := range busbar.MaxActiveRules {
-				r := newRule(s, busbar.RuleID(fmt.Sprint("rule_", i)))
-				if i%2 == 0 {
-					r.Mode = "shadow"
+		const each = 100
+		for first := 0; first < busbar.MaxActiveRules; first += each {
+			err := once(t.Context(), s.Store, func(tx *store.Tx) error {
+				for i := range each {
+					r := newRule(s, busbar.RuleID(fmt.Sprint("rule_", first+i)))
+					if i%2 == 0 {
+						r.Mode = "shadow"
+					}
+					if err := tx.CreateRule(r); err != nil {
+						return fmt.Errorf("rule %d: %w", first+i, err)
+					}
 				}
-				if err := tx.CreateRule(r); err != nil {
-					return fmt.Errorf("rule %d: %w", i, err)
-				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 		one := newRule(s, "rule_more")
 		wantCode(t, once(t.Context(), s.Store, func(tx *store.Tx) error { return tx.CreateRule(one) }), busbar.CodeConflict)
@@ -268,7 +271,7 @@ func TestRulesThatAreOnAreLimited(t *testing.T) {
 			return err
 		}
 		wantCode(t, turnOn(), busbar.CodeConflict)
-		err = once(t.Context(), s.Store, func(tx *store.Tx) error {
+		err := once(t.Context(), s.Store, func(tx *store.Tx) error {
 			_, err := tx.SaveRule(busbar.Sandbox, "rule_more", 0, func(r *busbar.Rule) error { r.Mode = "shadow"; return nil })
 			return err
 		})
