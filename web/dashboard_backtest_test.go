@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -63,4 +64,34 @@ func TestALongTrySaysWhereItEnded(t *testing.T) {
 		b.app.report("battery", fmt.Sprintf(`{"level":%d}`, i%100))
 	}
 	wantPage(t, b.get("/sandbox/rules/each/backtest"), http.StatusOK, "It got no further than", "it would have fired 100 times")
+}
+
+func TestADraftIsTriedBeforeItIsSaved(t *testing.T) {
+	t.Parallel()
+	b := signedIn(t, busbar.RoleOperator)
+	b.app.createHome()
+	b.app.report("ev-charger", `{"isConnected":true,"status":"plugged"}`)
+	for _, level := range []int{90, 97, 100} {
+		b.app.advance(time.Minute)
+		b.app.report("battery", fmt.Sprintf(`{"level":%d}`, level))
+	}
+	draft := ruleFields("do", "backtest")
+	tried := b.post("/sandbox/rule-new", draft)
+	wantPage(t, tried, http.StatusOK, "Tried on the last 7 days", "Would have fired: send charge (current 16 amps) to ev-charger.", `value="Full"`)
+	if strings.Contains(tried.body, "which is in force") {
+		t.Error("a new rule was compared with another")
+	}
+	wantPage(t, b.post("/sandbox/rule-new", ruleFields("do", "backtest", "if", "state.lvl > 1")), http.StatusUnprocessableEntity, "It was not tried", "did you mean level?")
+	if n := len(b.app.items("/v1/rules")); n != 0 {
+		t.Errorf("%d rules were made", n)
+	}
+	made := b.post("/sandbox/rule-new", ruleFields())
+	draft.Set("if", "state.level >= 101")
+	wantPage(t, b.post(made.path+"/edit", draft), http.StatusOK, "Compared with version 1, which is in force", "Added commands: 0; removed: 1; changed: 0.", "Not once.")
+	yaml := b.post("/sandbox/rule-new", ruleFields("do", "yaml"))
+	wantPage(t, yaml, http.StatusOK, `formaction="/sandbox/rule-new#tried"`)
+	wantPage(t, b.post("/sandbox/rule-new", url.Values{"as": {"yaml"}, "do": {"backtest"}, "yaml": {ruleFile}}), http.StatusOK, "Tried on the last 7 days")
+	if n := len(b.app.items("/v1/rules")); n != 1 {
+		t.Errorf("there are %d rules", n)
+	}
 }

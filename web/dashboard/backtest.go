@@ -61,3 +61,32 @@ func backtestRule(q *request) error {
 	}
 	return q.render(http.StatusOK, view.Backtest(q.frame("rules", "Back-test"), p))
 }
+
+// backtestDraft tries what the editor holds, saved or not.
+func (q *request) backtestDraft(e *view.RuleEditor) error {
+	d, err := q.examine(e)
+	if err != nil {
+		return err
+	}
+	if d == nil || !e.Panel.Complete {
+		e.Form.Errors = map[string]string{"": "It was not tried: something is not right yet. It says what beside the field."}
+		return q.showEditor(http.StatusUnprocessableEntity, e)
+	}
+	since, err := q.since(view.BacktestLast)
+	if err != nil {
+		return err
+	}
+	if err := q.extend(backtestTime); err != nil {
+		return err
+	}
+	body := map[string]any{"rule": d.body, "since": since}
+	if e.Rule != nil {
+		body["ruleId"] = e.Rule.ID
+	}
+	result, err := ask[*api.Backtest](q, http.MethodPost, "/v1/rules/backtest", args{body: body})
+	if err != nil {
+		return q.refuseRule(e, err)
+	}
+	e.Tried = &view.BacktestPage{Now: q.now(), Result: result, Names: view.Names{Devices: e.Panel.Devices}}
+	return q.showEditor(http.StatusOK, e)
+}

@@ -292,6 +292,8 @@ func (q *request) changeRule(e *view.RuleEditor) error {
 	switch verb {
 	case "save":
 		return q.saveRule(e)
+	case "backtest":
+		return q.backtestDraft(e)
 	case view.AsForm, view.AsYAML:
 		return q.convert(e, verb)
 	case "add", "remove", "up":

@@ -23,7 +23,7 @@ type BacktestPage struct {
 	Now      time.Time
 	Rule     api.Rule
 	Versions []api.RuleVersion
-	// Tried is the version that was tried.
+	// Tried is the version that was tried; zero when it is not saved.
 	Tried  int
 	Result *api.Backtest
 	Names  Names

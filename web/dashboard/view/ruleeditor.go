@@ -31,6 +31,8 @@ type RuleEditor struct {
 	Types []api.EventType
 	Sites []api.Site
 	Panel RulePanel
+	// Tried is what the draft would have done; nil until somebody asks.
+	Tried *BacktestPage
 }
 
 // RuleRef names a rule.
