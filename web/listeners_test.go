@@ -23,10 +23,11 @@ func (a *app) createListener(headers ...string) string {
 func (a *app) offer(endpoint, delivery string) (request string) {
 	a.t.Helper()
 	request = delivery + "-1"
+	expires := a.now().Add(time.Hour)
 	must(a.t, a.store.OfferRequest(a.t.Context(), busbar.ListenerRequest{
-		ID: request, EndpointID: busbar.EndpointID(endpoint), DeliveryID: busbar.DeliveryID(delivery), ExpiresAt: a.now().Add(10 * time.Second),
+		ID: request, EndpointID: busbar.EndpointID(endpoint), DeliveryID: busbar.DeliveryID(delivery), ExpiresAt: expires,
 		Content: fmt.Appendf(nil, `{"id":%q,"deliveryId":%q,"eventId":"evt_1","eventType":"device.updated","attempt":1,
-			"header":{"Webhook-Id":["evt_1"]},"body":"e30=","expiresAt":%q}`, request, delivery, a.now().Add(10*time.Second).Format(time.RFC3339Nano)),
+			"header":{"Webhook-Id":["evt_1"]},"body":"e30=","expiresAt":%q}`, request, delivery, expires.Format(time.RFC3339Nano)),
 	}))
 	return request
 }
@@ -74,7 +75,7 @@ func TestAListenerFetchesAndAnswers(t *testing.T) {
 		return want[struct{ Requests []object }](a, http.StatusOK, http.MethodGet, path+"/requests?"+query, "").Requests
 	}
 	got := fetch("limit=1")
-	if len(got) != 1 || got[0]["timeoutMs"].(float64) < 5000 || got[0]["timeoutMs"].(float64) > 10000 {
+	if len(got) != 1 || got[0]["timeoutMs"].(float64) < 30*60_000 || got[0]["timeoutMs"].(float64) > 60*60_000 {
 		t.Fatalf("requests %v", got)
 	}
 	delete(got[0], "timeoutMs")

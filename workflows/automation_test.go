@@ -44,6 +44,8 @@ func newAutomation(t *testing.T) *automation {
 	suite.SetLogger(log.NewStructuredLogger(logger))
 	a.env = suite.NewTestWorkflowEnvironment()
 	a.env.SetTestTimeout(time.Minute)
+	// A whole second, so that no difference is rounded.
+	a.env.SetStartTime(a.env.Now().Truncate(time.Second))
 	a.start = a.env.Now()
 	rules, err := activities.NewRules(activities.RulesConfig{Automation: a, Logger: logger})
 	must(t, err)
