@@ -99,10 +99,13 @@ if: state.level >= 99
 then: [{push: {device: device, command: idle}}]
 `
 
+// warmText is another rule, that the effect of ruleText does not trigger.
+var warmText = strings.NewReplacer("battery", "hvac", "state.level >= 99", "state.temperature > 25").Replace(ruleText)
+
 func TestApplyingFilesMakesVersionsOfWhatHasChanged(t *testing.T) {
 	t.Parallel()
 	b := newRulesBed(t, 0)
-	car, named := b.write("Idle when full.yaml", ruleText), b.write("b.yml", "id: other\nmode: shadow\n"+ruleText)
+	car, named := b.write("Idle when full.yaml", ruleText), b.write("b.yml", "id: other\nmode: shadow\n"+warmText)
 	asJSON := b.write("json-rule.json", `{"name":"x","on":["device.updated"],"if":"device.connected","then":[{"emit":{"type":"a.b"}}]}`)
 	const warning = "json-rule.json: then[0].emit.type: warning: there is no event type \"a.b\" yet; register it with POST /v1/event-types\n"
 	b.want(0, "Idle when full.yaml: rule idle-when-full was created, active\nb.yml: rule other was created, shadow\n"+
@@ -143,7 +146,7 @@ func TestAFileThatTheServerRefusesKeepsNoOtherFromBeingApplied(t *testing.T) {
 	t.Parallel()
 	b := newRulesBed(t, 0)
 	const failing = "tests: [{name: charges, given: [{device: battery, state: {level: 98}}, {state: {level: 100}}], expect: [{push: {command: charge}}]}]\n"
-	refused, good := b.write("refused.yaml", ruleText+failing), b.write("good.yaml", ruleText)
+	refused, good := b.write("refused.yaml", ruleText+failing), b.write("good.yaml", warmText)
 	code, out := b.rules("apply", refused, good)
 	if code != 1 || !strings.Contains(out, `refused.yaml: tests[0]: the test "charges" failed`) || !strings.Contains(out, "good.yaml: rule good was created, active\n") ||
 		!strings.HasSuffix(out, "busbar: 1 file could not be applied\n") {
@@ -209,11 +212,8 @@ func TestRuleFilesNeedAServerAndAKey(t *testing.T) {
 func TestApplyingWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	b := newRulesBed(t, 2)
-	var files []string
-	for _, name := range []string{"a.yaml", "b.yaml"} {
-		files = append(files, b.write(name, ruleText))
-	}
-	b.want(0, "a.yaml: rule a was created, active\nb.yaml: rule b was created, active\n", "apply", files...)
+	b.want(0, "a.yaml: rule a was created, active\nb.yaml: rule b was created, active\n", "apply",
+		b.write("a.yaml", ruleText), b.write("b.yaml", warmText))
 }
 
 // nothingHolds is a Busbar without holds.

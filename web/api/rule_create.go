@@ -18,6 +18,7 @@ func (a *API) createRule(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	text.ID = string(id)
 	checked, err := a.checkSave(ctx, r.Env, text)
 	if err != nil {
 		return nil, err

@@ -81,6 +81,7 @@ func (a *API) saveRule(
 	if text.ID != "" && text.ID != string(was.ID) {
 		return nil, busbar.Invalid("id", "immutable", "cannot be changed")
 	}
+	text.ID = string(was.ID) // it is no rule beside itself
 	checked, err := a.checkSave(ctx, r.Env, text)
 	if err != nil {
 		return nil, err
