@@ -226,13 +226,20 @@ func (c *chrome) calm(name string) {
 		wide := eval[[]string](c, `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(e => e.outerHTML.slice(0, 120))`)
 		c.t.Errorf("%s is %d px wider than the window: %q", name, over, wide)
 	}
-	shift := eval[float64](c, `new Promise(done => {
-		let sum = 0;
-		new PerformanceObserver(list => list.getEntries().forEach(e => { if (!e.hadRecentInput) sum += e.value; })).observe({type: "layout-shift", buffered: true});
-		setTimeout(() => done(sum), 50);
+	shifts := eval[struct {
+		Sum   float64
+		Moved []string
+	}](c, `new Promise(done => {
+		let sum = 0, moved = [];
+		new PerformanceObserver(list => list.getEntries().forEach(e => {
+			if (e.hadRecentInput) return;
+			sum += e.value;
+			e.sources.forEach(s => s.node && moved.push((s.node.outerHTML ?? s.node.textContent).slice(0, 120)));
+		})).observe({type: "layout-shift", buffered: true});
+		setTimeout(() => done({Sum: sum, Moved: moved.slice(0, 8)}), 50);
 	})`)
-	if shift > 0.02 {
-		c.t.Errorf("%s shifts by %.3f while it loads", name, shift)
+	if shifts.Sum > 0.02 {
+		c.t.Errorf("%s shifts by %.3f while it loads: %q", name, shifts.Sum, shifts.Moved)
 	}
 }
 

@@ -85,7 +85,7 @@ func ruleRoutes() []Route {
 		{
 			Method: http.MethodPost, Path: "/v1/rules/explain", Group: groupRules,
 			Summary: "Show what a rule, which need not be saved, makes of an event that has happened: each part of its condition, and what it would do",
-			Scopes:  readRules(), Body: ExplainRequest{}, Answer: RuleExplanation{}, Status: http.StatusOK,
+			Scopes:  writeRules(), Body: ExplainRequest{}, Answer: RuleExplanation{}, Status: http.StatusOK,
 			Codes: with(bodyCodes(), busbar.CodeNotFound, busbar.CodeInvalidExpression),
 			Example: `{"eventId":"evt_01980f3ae2b57c3f8d1c5b0a9e7f6d21","rule":{"name":"Full","on":["device.updated"],"if":"state.level >= 99",` +
 				`"then":[{"emit":{"type":"battery.full"}}]}}`,
