@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"busbar"
@@ -109,6 +111,27 @@ func TestTwoBrowsersSeeTheSameEventsLive(t *testing.T) {
 	one.until("the fourth event", shows("fourth"))
 	if eval[bool](two, shows("fourth")) {
 		t.Error("a live page forgets its filters")
+	}
+}
+
+func TestAFeedThatFailsAtFirstIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	a, url, admin := empty(t)
+	c := newChrome(t, url)
+	c.signInAs(a, admin)
+	_, err := chromedp.Call(c.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		const ask = fetch;
+		window.failed = 0;
+		window.fetch = (url, options) => {
+			if (!String(url).includes("/feed") || failed === 2) return ask(url, options);
+			failed++;
+			return Promise.reject(new TypeError("no way there"));
+		};`})
+	must(t, err)
+	c.open("/sandbox/events")
+	c.until("the feed", `document.querySelector(".live")?.dataset.state === "on"`)
+	if got := eval[int](c, "failed"); got != 2 {
+		t.Errorf("the feed failed %d times", got)
 	}
 }
 

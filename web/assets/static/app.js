@@ -90,8 +90,19 @@
       htmx.trigger("#feed", "changed");
     }
   };
-  // This script comes before htmx, which connects as soon as it is there.
-  document.addEventListener("htmx:sse:after:connection", () => state(paused ? "paused" : "on"));
+  // This script comes before htmx, which connects as soon as it is there. It connects again by itself when a feed breaks
+  // off, but not when the first try fails.
+  let tries = 0;
+  document.addEventListener("htmx:sse:after:connection", () => {
+    tries = 0;
+    state(paused ? "paused" : "on");
+  });
+  for (const failed of ["htmx:error", "htmx:response:error"]) {
+    document.addEventListener(failed, (event) => {
+      if (event.target.id !== "feed") return;
+      setTimeout(() => htmx.trigger("#feed", "again"), Math.min(60, 2 ** tries++) * 1000);
+    });
+  }
   document.addEventListener("htmx:sse:error", () => { if (!paused) state("waiting"); });
   document.addEventListener("htmx:sse:before:message", (event) => {
     if (paused) {
