@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"busbar/internal/intake"
 	"busbar/internal/keyring"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 )
 
@@ -107,12 +107,10 @@ func newWorldOf(t *testing.T, patience time.Duration) *world {
 	ring, err := keyring.Parse(key)
 	must(t, err)
 	w.Store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Now: now, Relaxed: true,
+		Path: storetest.SQLite(t), Keyring: ring, Now: now, Relaxed: true,
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.Close()) })
-	_, err = w.Migrate(t.Context())
-	must(t, err)
 	flights := activities.NewFlights()
 	t.Cleanup(flights.Close)
 	gate, err := webhook.NewGate(webhook.GateConfig{})

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 	"busbar/internal/keyring"
 	"busbar/internal/listener"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 	"busbar/web"
 )
@@ -66,10 +66,8 @@ func newApp(t testing.TB, opt options) *app {
 	logger := slog.New(slog.NewTextHandler(a.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	a.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Relaxed: true, Keyring: newKeyring(t), Now: a.now, Logger: logger,
+		Path: storetest.SQLite(t), Relaxed: true, Keyring: newKeyring(t), Now: a.now, Logger: logger,
 	})
-	must(t, err)
-	_, err = a.store.Migrate(t.Context())
 	must(t, err)
 	must(t, a.store.EnsureBootstrapKey(t.Context(), busbar.Sandbox, sandboxKey))
 	must(t, a.store.EnsureBootstrapKey(t.Context(), busbar.Live, liveKey))

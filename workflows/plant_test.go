@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"busbar/internal/intake"
 	"busbar/internal/keyring"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/workflows"
 )
 
@@ -91,10 +91,8 @@ func newPlant(t *testing.T) *plant {
 	ring, err := keyring.Parse(key)
 	must(t, err)
 	p.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Now: p.env.Now, Relaxed: true,
+		Path: storetest.SQLite(t), Keyring: ring, Now: p.env.Now, Relaxed: true,
 	})
-	must(t, err)
-	_, err = p.store.Migrate(t.Context())
 	must(t, err)
 	starter := intake.NewStarter(intake.StarterConfig{
 		Store: p.store, Workers: 1, Now: p.env.Now, Logger: logger, Start: func(context.Context, intake.Start) error { return nil },

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"busbar/internal/intake"
 	"busbar/internal/keyring"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 	"busbar/workflows"
 )
@@ -126,12 +126,10 @@ func newWorld(t *testing.T, schedule string) *world {
 	ring, err := keyring.Parse(key)
 	must(t, err)
 	w.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Now: w.env.Now, Relaxed: true,
+		Path: storetest.SQLite(t), Keyring: ring, Now: w.env.Now, Relaxed: true,
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })
-	_, err = w.store.Migrate(t.Context())
-	must(t, err)
 	s, err := webhook.ParseSchedule(schedule)
 	must(t, err)
 	flights := activities.NewFlights()

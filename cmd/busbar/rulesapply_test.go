@@ -17,6 +17,7 @@ import (
 	"busbar"
 	"busbar/internal/keyring"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 	"busbar/web"
 )
@@ -39,12 +40,10 @@ func newRulesBed(t *testing.T, rateLimit float64) *rulesBed {
 	ring, err := keyring.Parse(text)
 	b.must(err)
 	b.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Relaxed: true, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
+		Path: storetest.SQLite(t), Relaxed: true, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
 	})
 	b.must(err)
 	t.Cleanup(func() { b.must(b.store.Close()) })
-	_, err = b.store.Migrate(t.Context())
-	b.must(err)
 	b.must(b.store.EnsureBootstrapKey(t.Context(), busbar.Sandbox, rulesKey))
 	guard, err := webhook.NewGuard(webhook.GuardConfig{})
 	b.must(err)

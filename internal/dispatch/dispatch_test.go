@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"busbar/internal/dispatch"
 	"busbar/internal/keyring"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/workflows"
 )
 
@@ -113,12 +113,10 @@ func newWorld(t *testing.T) *world {
 	ring, err := keyring.Parse(key)
 	must(t, err)
 	w.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Relaxed: true, Now: func() time.Time { return w.now },
+		Path: storetest.SQLite(t), Keyring: ring, Relaxed: true, Now: func() time.Time { return w.now },
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })
-	_, err = w.store.Migrate(t.Context())
-	must(t, err)
 	w.Dispatcher = dispatch.New(w.cluster, "default", w.store, false)
 	return w
 }

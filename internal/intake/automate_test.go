@@ -9,8 +9,8 @@ import (
 
 	"busbar"
 	"busbar/internal/intake"
-	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/rules"
 )
 
@@ -281,7 +281,7 @@ then:
 func TestOneFiringFromTwoProcesses(t *testing.T) {
 	t.Parallel()
 	const rounds = 100
-	open := opener(t, pgtest.DSN(t))
+	open := opener(t, storetest.Postgres(t))
 	one, other := open(), open()
 	a := newPlant(t, one, battery(), busbar.Device{ID: "dev_second", Family: busbar.Battery}, charger())
 	b := openPlant(t, other)

@@ -12,8 +12,8 @@ import (
 
 	"busbar"
 	"busbar/internal/intake"
-	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 // eachDatabase runs a test on both databases. Opening again is another process.
@@ -21,7 +21,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, open func() *store.Store
 	t.Helper()
 	for name, url := range map[string]func() string{
 		"sqlite":   func() string { return "" },
-		"postgres": func() string { return pgtest.DSN(t) },
+		"postgres": func() string { return storetest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

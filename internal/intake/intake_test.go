@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"busbar/internal/keyring"
 	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -117,11 +117,12 @@ func opener(t testing.TB, url string) func() *store.Store {
 	must(t, err)
 	ring, err := keyring.Parse(key)
 	must(t, err)
-	path := filepath.Join(t.TempDir(), "busbar.db")
+	path := ""
+	if url == "" {
+		path = storetest.SQLite(t)
+	}
 	return func() *store.Store {
 		s, err := store.Open(t.Context(), store.Config{URL: url, Path: path, Keyring: ring})
-		must(t, err)
-		_, err = s.Migrate(t.Context())
 		must(t, err)
 		return s
 	}
@@ -186,7 +187,7 @@ func TestTheSameEventIsAcceptedOnce(t *testing.T) {
 // Sixteen clients post the same event to two processes on one database: one is told that it was accepted.
 func TestTheSameEventFromManyClientsToTwoProcesses(t *testing.T) {
 	t.Parallel()
-	open := opener(t, pgtest.DSN(t))
+	open := opener(t, storetest.Postgres(t))
 	c := newCluster()
 	var processes []*process
 	for range 2 {
@@ -244,7 +245,7 @@ func TestTheEventReachesThoseWhoWantIt(t *testing.T) {
 // What was saved before an event was accepted applies to it, in every process.
 func TestASavedEndpointAppliesToTheNextEventInEveryProcess(t *testing.T) {
 	t.Parallel()
-	open := opener(t, pgtest.DSN(t))
+	open := opener(t, storetest.Postgres(t))
 	one, two := open(), open()
 	t.Cleanup(func() { must(t, errors.Join(one.Close(), two.Close())) })
 	p := start(t, one, newCluster(), nil)

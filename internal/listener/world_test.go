@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"busbar/internal/listener"
 	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 )
 
@@ -85,9 +85,9 @@ func eachWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	for name, processes := range map[string]int{"sqlite": 1, "postgres": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := store.Config{Path: filepath.Join(t.TempDir(), "busbar.db"), Relaxed: true}
+			cfg := store.Config{Path: storetest.SQLite(t), Relaxed: true}
 			if processes > 1 {
-				cfg = store.Config{URL: pgtest.DSN(t)}
+				cfg = store.Config{URL: storetest.Postgres(t)}
 			}
 			test(t, newWorld(t, cfg, processes))
 		})
@@ -107,10 +107,7 @@ func newWorld(t *testing.T, cfg store.Config, processes int) *world {
 		s, err := store.Open(t.Context(), cfg)
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })
-		if w.Store = s; i == 0 {
-			_, err = s.Migrate(t.Context())
-			must(t, err)
-		}
+		w.Store = s
 		exchanges[i], err = listener.New(listener.Config{Store: s, Retrier: w, Now: w.now, Logger: slog.New(slog.DiscardHandler)})
 		must(t, err)
 	}

@@ -28,6 +28,13 @@ var shared struct {
 	databases int
 }
 
+// template is what Copy copies; there is one because this project has one schema.
+var template struct {
+	once sync.Once
+	name string
+	err  error
+}
+
 // Main runs the tests and then stops the cluster, if one of them asked for it, and removes its files. Call it from
 // TestMain. When the binary dies without returning here the kernel stops the cluster (on Linux), and the next cluster
 // that starts on this machine removes the files.
@@ -56,11 +63,39 @@ func Main(m *testing.M) int {
 // password and does not sync to disk. Without PostgreSQL on the machine the test fails and says what to install.
 func DSN(tb testing.TB) string {
 	tb.Helper()
+	return copyOf(tb, "template0")
+}
+
+// Copy is DSN for a database that prepare has filled. It is asked once in this binary, with the address of an empty
+// database that it must have left when it returns; each call gets a copy, which costs no more than an empty one.
+func Copy(tb testing.TB, prepare func(ctx context.Context, dsn string) error) string {
+	tb.Helper()
+	template.once.Do(func() {
+		cluster, name, err := reserve()
+		if err != nil {
+			template.err = err
+			return
+		}
+		template.name = name
+		ctx := context.WithoutCancel(tb.Context())
+		template.err = cluster.execute(ctx, "CREATE DATABASE "+name+" TEMPLATE template0")
+		if template.err == nil {
+			template.err = prepare(ctx, cluster.dsn(name))
+		}
+	})
+	if template.err != nil {
+		tb.Fatalf("prepare a database: %v", template.err)
+	}
+	return copyOf(tb, template.name)
+}
+
+func copyOf(tb testing.TB, origin string) string {
+	tb.Helper()
 	cluster, name, err := reserve()
 	if err != nil {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
-	if err := cluster.execute(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	if err := cluster.execute(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE "+origin); err != nil {
 		tb.Fatalf("create database: %v", err)
 	}
 	tb.Cleanup(func() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,6 +19,7 @@ import (
 	"busbar/internal/pgtest"
 	"busbar/internal/pull"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -110,7 +110,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, b *bed)) {
 	t.Helper()
 	for name, url := range map[string]func() string{
 		"sqlite":   func() string { return "" },
-		"postgres": func() string { return pgtest.DSN(t) },
+		"postgres": func() string { return storetest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,11 +126,9 @@ func newBed(t *testing.T, url string) *bed {
 	ring, err := keyring.Parse(key)
 	must(t, err)
 	b := &bed{clock: &clock{at: time.Now().UTC().Truncate(time.Millisecond)}, driver: &scripted{}}
-	b.Store, err = store.Open(t.Context(), store.Config{URL: url, Path: filepath.Join(t.TempDir(), "busbar.db"), Keyring: ring, Now: b.clock.now})
+	b.Store, err = store.Open(t.Context(), store.Config{URL: url, Path: storetest.SQLite(t), Keyring: ring, Now: b.clock.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, b.Close()) })
-	_, err = b.Migrate(t.Context())
-	must(t, err)
 	logger := slog.New(slog.DiscardHandler)
 	starter := intake.NewStarter(intake.StarterConfig{
 		Store: b.Store, Start: func(context.Context, intake.Start) error { return nil }, Workers: 1, Now: b.clock.now, Logger: logger,

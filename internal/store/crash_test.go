@@ -8,14 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"busbar"
-	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 // Two clients that repeat the same two requests at two processes lock the same rows in another order.
 func TestTransactionsThatWaitForEachOtherBothCommit(t *testing.T) {
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Config{URL: pgtest.DSN(t), Keyring: newKeyring(t)})
+	s, err := store.Open(t.Context(), store.Config{URL: storetest.Postgres(t), Keyring: newKeyring(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,9 +24,6 @@ func TestTransactionsThatWaitForEachOtherBothCommit(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	var both sync.WaitGroup
 	both.Add(2)
 	run := func(first, second string) error {

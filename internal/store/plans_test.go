@@ -3,17 +3,17 @@ package store_test
 import (
 	"database/sql"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 // A list of a million runs is read by SQLite in a millisecond or a second, as it goes by the right index or not.
 func TestRunsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "busbar.db")
+	path := storetest.SQLite(t)
 	s, err := store.Open(t.Context(), store.Config{Path: path, Keyring: newKeyring(t), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -23,9 +23,6 @@ func TestRunsAreFoundByTheirIndexes(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)

@@ -97,15 +97,17 @@ func TestRecordingIsBounded(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
 		const events = 2100 // of two pages and a part
-		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
-			accepted := make([]store.Accepted, events)
-			for i := range accepted {
-				e := newEvent(s, "my.event")
-				e.Environment, e.DeviceID, e.SiteID, e.Data = busbar.Sandbox, "", "", json.RawMessage(`{"n":1}`)
-				accepted[i].Event = e
-			}
-			return tx.Insert(accepted)
-		})
+		for range events / 100 {
+			decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
+				accepted := make([]store.Accepted, 100)
+				for i := range accepted {
+					e := newEvent(s, "my.event")
+					e.Environment, e.DeviceID, e.SiteID, e.Data = busbar.Sandbox, "", "", json.RawMessage(`{"n":1}`)
+					accepted[i].Event = e
+				}
+				return tx.Insert(accepted)
+			})
+		}
 		for name, c := range map[string]struct {
 			most, bytes, want int
 			wanted, more      bool

@@ -244,7 +244,7 @@ func TestSavesOfRulesAndStopsReachOtherProcessesAtOnce(t *testing.T) {
 func TestRulesThatAreOnAreLimited(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {
-		const each = 100
+		const each = 25
 		for first := 0; first < busbar.MaxActiveRules; first += each {
 			err := once(t.Context(), s.Store, func(tx *store.Tx) error {
 				for i := range each {

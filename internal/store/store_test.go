@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"busbar/internal/keyring"
 	"busbar/internal/pgtest"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -30,11 +30,11 @@ func eachStore(t *testing.T, test func(t *testing.T, s *opened)) {
 	for name, config := range map[string]func(t *testing.T) store.Config{
 		"sqlite": func(t *testing.T) store.Config {
 			t.Helper()
-			return store.Config{Path: filepath.Join(t.TempDir(), "busbar.db")}
+			return store.Config{Path: storetest.SQLite(t)}
 		},
 		"postgres": func(t *testing.T) store.Config {
 			t.Helper()
-			return store.Config{URL: pgtest.DSN(t)}
+			return store.Config{URL: storetest.Postgres(t)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,11 +55,7 @@ func eachStore(t *testing.T, test func(t *testing.T, s *opened)) {
 				})
 				return s
 			}
-			s := open(t)
-			if _, err := s.Migrate(t.Context()); err != nil {
-				t.Fatalf("migrate: %v", err)
-			}
-			test(t, &opened{Store: s, clock: clk, reopen: open})
+			test(t, &opened{Store: open(t), clock: clk, reopen: open})
 		})
 	}
 }
