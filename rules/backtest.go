@@ -156,16 +156,17 @@ func (p *replay) happen(e *busbar.Event) error {
 		return nil
 	}
 	s := site.snapshot(before, e.ReceivedAt)
+	o := s.occasion(e)
 	var after, prior *Input
 	for _, r := range p.rules {
-		if !r.standing.concerns(s, e) {
+		if !o.concerns(r.standing) {
 			continue
 		}
 		if after == nil {
 			after = s.seen(e, data)
 			prior = s.before(after)
 		}
-		run := s.decide(r.standing, after, prior, MaxSteps, slices.Contains(e.Flags, busbar.FlagLate))
+		run := s.decide(r.standing, &o, after, prior, MaxSteps, slices.Contains(e.Flags, busbar.FlagLate))
 		if err := p.keep(r, s, &run, e); err != nil {
 			return err
 		}

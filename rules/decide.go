@@ -13,9 +13,10 @@ import (
 // back-test and the tests that a rule carries call this. The caller keeps what moved, in the transaction that gives the event its
 // place.
 func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
-	var concerned []*Standing
+	o := s.occasion(e)
+	concerned := make([]*Standing, 0, len(s.Rules))
 	for _, rule := range s.Rules {
-		if rule.concerns(s, e) {
+		if o.concerns(rule) {
 			concerned = append(concerned, rule)
 		}
 	}
@@ -29,19 +30,19 @@ func Decide(s *Snapshot, e *busbar.Event, late bool) ([]Run, error) {
 	before := s.before(after)
 	runs := make([]Run, len(concerned))
 	for i, rule := range concerned {
-		runs[i] = s.decide(rule, after, before, Steps(len(concerned)), late)
+		runs[i] = s.decide(rule, &o, after, before, Steps(len(concerned)), late)
 	}
 	return runs, nil
 }
 
 // decide has one rule decide at an event, given what expressions see after and before it.
-func (s *Snapshot) decide(rule *Standing, after, before *Input, steps int, late bool) Run {
+func (s *Snapshot) decide(rule *Standing, o *occasion, after, before *Input, steps int, late bool) Run {
 	e := after.Event
-	key, _ := rule.Rule.Key(e)
+	key, _ := o.keys.Of(rule.Rule)
 	a := asking{
-		snap: s, rule: rule, in: after, before: before, steps: steps, now: e.ReceivedAt, edge: rule.Keys[key],
+		snap: s, rule: rule, in: after, before: before, steps: steps, now: e.ReceivedAt, edge: rule.edge(key),
 		run: Run{
-			ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, string(e.ID)), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+			ID: EventRunID(s.Environment, rule.ID, rule.Version, key, e.ID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
 			Trigger: TriggerEvent, EventID: e.ID, DecidedAt: e.ReceivedAt, Lateness: max(0, e.ReceivedAt.Sub(e.Timestamp)),
 		},
 	}
@@ -52,20 +53,31 @@ func (s *Snapshot) decide(rule *Standing, after, before *Input, steps int, late 
 	return a.run
 }
 
-// concerns reports whether a rule is asked at an event.
-func (r *Standing) concerns(s *Snapshot, e *busbar.Event) bool {
-	rule := r.Rule
-	var family busbar.Family
+// occasion is what decides which rules are asked at an event.
+type occasion struct {
+	event  *busbar.Event
+	family busbar.Family
+	keys   ScopeKeys
+}
+
+func (s *Snapshot) occasion(e *busbar.Event) occasion {
+	o := occasion{event: e, keys: KeysOf(e)}
 	if d := s.device(e.DeviceID); d != nil {
-		family = d.Family
+		o.family = d.Family
 	}
-	if !rule.Listens(e.Type, family) {
+	return o
+}
+
+// concerns reports whether a rule is asked.
+func (o *occasion) concerns(r *Standing) bool {
+	rule, e := r.Rule, o.event
+	if !rule.Listens(e.Type, o.family) {
 		return false
 	}
 	if len(rule.SiteIDs) > 0 && !slices.Contains(rule.SiteIDs, string(e.SiteID)) {
 		return false
 	}
-	_, ok := rule.Key(e)
+	_, ok := o.keys.Of(rule)
 	return ok
 }
 
@@ -140,6 +152,8 @@ type asking struct {
 	run    Run
 	// unseen: there was no reading before this event, so that the event itself sets the edge.
 	unseen bool
+	// given is what the condition gave; nil when it was not asked.
+	given *result
 }
 
 func (a *asking) rising() bool { return a.rule.Rule.Edge != EdgeEvery }
@@ -175,6 +189,7 @@ func (a *asking) ask(p *program, in *Input) (truth, result) {
 // condition evaluates `if` and puts on record what it did not know.
 func (a *asking) condition() truth {
 	t, r := a.ask(a.rule.condition, a.in)
+	a.given = &r
 	a.run.Unknown, a.run.LeftOut = r.value.unknowns(), r.leftOut
 	a.fail("", r.err)
 	return t
@@ -422,7 +437,7 @@ func (a *asking) end() {
 // explain puts the parts of the condition on record.
 func (a *asking) explain() {
 	if a.snap.Explain {
-		a.run.Clauses = explain(a.rule.condition.clauses, a.in, a.steps)
+		a.run.Clauses = explain(a.rule.condition.clauses, a.in, a.steps, a.given)
 	}
 }
 
@@ -433,5 +448,5 @@ func (r *Standing) Clauses(s *Snapshot, e *busbar.Event) ([]Clause, error) {
 	if err != nil {
 		return nil, err
 	}
-	return explain(r.condition.clauses, in, MaxSteps), nil
+	return explain(r.condition.clauses, in, MaxSteps, nil), nil
 }

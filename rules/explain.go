@@ -29,11 +29,17 @@ type Operand struct {
 	Value  any    `json:"value"`
 }
 
-// explain evaluates the parts of a condition, each on its own.
-func explain(parts []*code, in *Input, steps int) []Clause {
+// explain evaluates the parts of a condition, each on its own. The first part is the whole, which is not evaluated again when it is
+// known what that gave.
+func explain(parts []*code, in *Input, steps int, whole *result) []Clause {
 	clauses := make([]Clause, len(parts))
 	for i, part := range parts {
-		r := part.run(in, steps)
+		var r result
+		if i == 0 && whole != nil {
+			r = *whole
+		} else {
+			r = part.run(in, steps)
+		}
 		clauses[i] = Clause{Source: part.text, LeftOut: r.leftOut}
 		if r.err != nil {
 			clauses[i].Error = r.err.Error()

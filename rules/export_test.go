@@ -24,5 +24,5 @@ func Evaluate(source string, family busbar.Family, in *Input) (Evaluated, []Diag
 // Explain compiles a condition and evaluates its parts.
 func Explain(source string, family busbar.Family, in *Input) []Clause {
 	p, _ := compile("if", source, scene{family: family}.variables())
-	return explain(p.clauses, in, MaxSteps)
+	return explain(p.clauses, in, MaxSteps, nil)
 }

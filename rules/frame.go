@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // frame is one evaluation of an expression.
@@ -91,21 +92,34 @@ type result struct {
 	err     *EvaluationError
 }
 
+// frames are used again: at one event a thousand conditions may be evaluated, each in several parts.
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
 // run evaluates code against an input with so many steps.
 func (c *code) run(in *Input, steps int) (r result) {
-	f := &frame{in: in, steps: steps, memory: MaxMemory}
+	f := frames.Get().(*frame) //nolint:forcetypeassert // New gives nothing else
+	f.in, f.steps, f.memory = in, steps, MaxMemory
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			a, ok := thrown.(abort)
 			if !ok {
 				panic(thrown)
 			}
-			r = result{err: a.err, leftOut: f.leftOut}
+			r = result{err: a.err}
 		}
+		r.leftOut = f.leftOut
+		f.release()
 	}()
 	r.value = c.eval(f)
-	r.leftOut = f.leftOut
 	return r
+}
+
+// release lets go of all that an evaluation has seen.
+func (f *frame) release() {
+	clear(f.locals[:cap(f.locals)])
+	clear(f.elems[:cap(f.elems)])
+	*f = frame{locals: f.locals[:0], elems: f.elems[:0]}
+	frames.Put(f)
 }
 
 // number evaluates an operand that must be a number; ok is false when it is not known, and v then says why.

@@ -15,7 +15,7 @@ func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, n
 	if err != nil {
 		return Run{}, err
 	}
-	edge := rule.Keys[key]
+	edge := rule.edge(key)
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
 		ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
 		Trigger: TriggerHold, EventID: e.ID, HoldID: holdID, DecidedAt: now, Before: edge,
@@ -93,7 +93,7 @@ func OpenWindow(s *Snapshot, rule *Standing, key string, device *busbar.Device, 
 	if device != nil {
 		in.Previous = device.Announced
 	}
-	edge := rule.Keys[key]
+	edge := rule.edge(key)
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
 		ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, "window", strconv.FormatInt(now.UnixMicro(), 10)), RuleID: rule.ID, RuleVersion: rule.Version,
 		Key: key, Trigger: TriggerWindow, DecidedAt: now, Before: edge,

@@ -202,27 +202,36 @@ type ExpectedEmit struct {
 	Data map[string]any
 }
 
-// ScopeOf is what an event's edge, hold and cooldown belong to.
-func (r *Rule) ScopeOf(e *busbar.Event) Scope {
-	switch {
-	case r.Scope != "":
-		return r.Scope
-	case r.DeviceType != "":
-		return ScopeDevice
-	case e.SiteID != "":
-		return ScopeSite
-	default:
-		return ScopeRule
+// ScopeKeys name what edges, holds and cooldowns belong to at an event. They are empty where it has nothing of a scope.
+type ScopeKeys struct{ device, site string }
+
+// KeysOf gives those of an event.
+func KeysOf(e *busbar.Event) ScopeKeys {
+	var k ScopeKeys
+	if e.DeviceID != "" {
+		k.device = DeviceKey(e.DeviceID)
 	}
+	if e.SiteID != "" {
+		k.site = SiteKey(e.SiteID)
+	}
+	return k
 }
 
-// Key names what an event's edge, hold and cooldown belong to; ok is false when the event has nothing of that scope.
-func (r *Rule) Key(e *busbar.Event) (key string, ok bool) {
-	switch r.ScopeOf(e) {
+// Of is the key of a rule; ok is false when the event has nothing of its scope.
+func (k *ScopeKeys) Of(r *Rule) (key string, ok bool) {
+	scope := r.Scope
+	switch {
+	case scope != "":
+	case r.DeviceType != "":
+		scope = ScopeDevice
+	case k.site != "":
+		scope = ScopeSite
+	}
+	switch scope {
 	case ScopeDevice:
-		return DeviceKey(e.DeviceID), e.DeviceID != ""
+		return k.device, k.device != ""
 	case ScopeSite:
-		return SiteKey(e.SiteID), e.SiteID != ""
+		return k.site, k.site != ""
 	case ScopeRule:
 	}
 	return "rule", true

@@ -39,6 +39,21 @@ type Standing struct {
 	Paused bool
 	// Keys are the edges by scope key. One that is not there was never asked.
 	Keys map[string]EdgeState
+	// Edge, if set, is that of the one key that the rule is asked about, and Keys are not looked at.
+	Edge *EdgeState
+}
+
+// edge is where the rule stands with a key.
+func (r *Standing) edge(key string) EdgeState {
+	if r.Edge != nil {
+		return *r.Edge
+	}
+	return r.Keys[key]
+}
+
+// EventRunID names the run of a rule at an event.
+func EventRunID(env busbar.Environment, rule string, version int, key string, event busbar.EventID) string {
+	return derivedID("run_", string(env), rule, strconv.Itoa(version), key, string(event))
 }
 
 // OpenAction is a command on its way to a device.

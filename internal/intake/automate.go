@@ -88,14 +88,14 @@ func (g *group) decideRules(h *happening) error {
 	if err != nil {
 		return err
 	}
-	var idle []store.PackedRun
+	idle := make([]store.PackedRun, 0, len(runs))
 	for i := range runs {
 		run := &runs[i]
 		r := book.byID[busbar.RuleID(run.RuleID)]
 		if run.Moved() {
 			err = g.keepRun(h.unit, r, run, e, site)
 		} else {
-			idle, err = packed(idle, r, run)
+			idle = append(idle, packed(r, run))
 		}
 		if err := errorOf(err, g.strike(h.unit, r, run)); err != nil {
 			return err
@@ -205,10 +205,11 @@ func (g *group) forgetOpen(env busbar.Environment, id busbar.SiteID) {
 
 // standing gives the rules that an event concerns with where they stand.
 func (g *group) standing(book *rulebook, listening []*ruleInForce, e *busbar.Event) ([]*rules.Standing, error) {
+	at := rules.KeysOf(e)
 	keys := make([]string, len(listening))
 	var wanted []string
 	for i, r := range listening {
-		key, ok := r.Rule.Key(e)
+		key, ok := at.Of(r.Rule)
 		if !ok {
 			continue
 		}
@@ -217,17 +218,20 @@ func (g *group) standing(book *rulebook, listening []*ruleInForce, e *busbar.Eve
 			wanted = append(wanted, key)
 		}
 	}
-	if err := g.readEdges(book, e.Environment, wanted); err != nil {
+	if err := g.readEdges(book, e.Environment, wanted, len(listening)); err != nil {
 		return nil, err
 	}
 	list := make([]*rules.Standing, 0, len(listening))
+	// In one piece, because there may be a thousand.
+	standings, edges := make([]rules.Standing, len(listening)), make([]rules.EdgeState, len(listening))
 	for i, r := range listening {
 		if keys[i] == "" {
 			continue
 		}
-		standing := r.standing(keys[i], g.edges[r.edgeRef(e.Environment, keys[i])])
-		standing.Paused = standing.Paused || g.paused[ruleRef{e.Environment, r.id}]
-		list = append(list, standing)
+		edges[i] = g.edges[r.edgeRef(e.Environment, keys[i])]
+		standings[i] = r.standing(&edges[i])
+		standings[i].Paused = r.paused || g.paused[ruleRef{e.Environment, r.id}]
+		list = append(list, &standings[i])
 	}
 	return list, nil
 }
@@ -236,8 +240,8 @@ func (r *ruleInForce) edgeRef(env busbar.Environment, key string) store.RuleKeyR
 	return store.RuleKeyRef{Environment: env, Key: key, RuleID: r.id, Shadow: r.shadow}
 }
 
-// readEdges reads where rules stand with keys that were not read yet.
-func (g *group) readEdges(book *rulebook, env busbar.Environment, keys []string) error {
+// readEdges reads where rules stand with keys that were not read yet; there may be about so many.
+func (g *group) readEdges(book *rulebook, env busbar.Environment, keys []string, about int) error {
 	var unread []string
 	for _, key := range keys {
 		if !g.edgesRead[scopeKey{env, key}] {
@@ -252,15 +256,11 @@ func (g *group) readEdges(book *rulebook, env busbar.Environment, keys []string)
 			return err
 		}
 	}
-	found, err := g.tx.RuleKeys(env, unread)
-	if err != nil {
-		return err
-	}
 	if g.edges == nil {
-		g.edges, g.edgesRead = make(map[store.RuleKeyRef]rules.EdgeState), make(map[scopeKey]bool)
+		g.edges, g.edgesRead = make(map[store.RuleKeyRef]rules.EdgeState, about), make(map[scopeKey]bool)
 	}
-	for i := range found {
-		g.edges[found[i].RuleKeyRef] = found[i].Edge
+	if err := g.tx.RuleKeys(env, unread, g.edges); err != nil {
+		return err
 	}
 	for _, key := range unread {
 		g.edgesRead[scopeKey{env, key}] = true
@@ -268,16 +268,11 @@ func (g *group) readEdges(book *rulebook, env busbar.Environment, keys []string)
 	return nil
 }
 
-// packed adds a run that moved nothing to those of its event.
-func packed(idle []store.PackedRun, r *ruleInForce, run *rules.Run) ([]store.PackedRun, error) {
-	detail, err := json.Marshal(run.Detail())
-	if err != nil {
-		return idle, fmt.Errorf("write run of rule %s: %w", run.RuleID, err)
+// packed is a run that moved nothing, as it stands among those of its event.
+func packed(r *ruleInForce, run *rules.Run) store.PackedRun {
+	return store.PackedRun{
+		RuleID: r.id, Version: r.version, Shadow: r.shadow, Key: run.Key, Is: run.Decision, HoldID: run.HoldID, Detail: run.Detail(),
 	}
-	return append(idle, store.PackedRun{
-		ID: busbar.RunID(run.ID), RuleID: r.id, Version: r.version, Shadow: r.shadow, Key: run.Key, Is: run.Decision, HoldID: run.HoldID,
-		Detail: detail,
-	}), nil
 }
 
 // keepRun keeps a run that moved something: the edge, the hold, the firing. The event is nil for the opening of a window, the

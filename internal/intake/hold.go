@@ -76,7 +76,7 @@ func (t *holdTask) decide(g *group, u *unit) error {
 	if err != nil {
 		return err
 	}
-	if err := g.readEdges(book, u.env, []string{t.hold.Key}); err != nil {
+	if err := g.readEdges(book, u.env, []string{t.hold.Key}, 1); err != nil {
 		return err
 	}
 	edge := g.edges[t.hold.key()]
@@ -95,9 +95,9 @@ func (t *holdTask) decide(g *group, u *unit) error {
 			return err
 		}
 	}
-	standing := r.standing(t.hold.Key, edge)
+	standing := r.standing(&edge)
 	standing.Paused = standing.Paused || g.paused[ruleRef{u.env, r.id}]
-	run, err := rules.EndHold(snap, standing, t.hold.Key, t.hold.HoldID, &t.event, g.now)
+	run, err := rules.EndHold(snap, &standing, t.hold.Key, t.hold.HoldID, &t.event, g.now)
 	if err != nil {
 		return err
 	}

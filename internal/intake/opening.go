@@ -131,7 +131,7 @@ func (t *openingTask) decide(g *group, u *unit) error {
 		}
 		keys = r.keysAt(snap)
 	}
-	if err := g.readEdges(book, u.env, keys); err != nil {
+	if err := g.readEdges(book, u.env, keys, len(keys)); err != nil {
 		return err
 	}
 	for _, key := range keys {
@@ -173,9 +173,10 @@ func (t *openingTask) open(g *group, u *unit, r *ruleInForce, snap *rules.Snapsh
 		i := slices.IndexFunc(snap.Devices, func(d *busbar.Device) bool { return d.ID == id })
 		device = snap.Devices[i]
 	}
-	standing := r.standing(key, g.edges[r.edgeRef(u.env, key)])
+	edge := g.edges[r.edgeRef(u.env, key)]
+	standing := r.standing(&edge)
 	standing.Paused = standing.Paused || g.paused[ruleRef{u.env, r.id}]
-	run := rules.OpenWindow(snap, standing, key, device, t.page.At)
+	run := rules.OpenWindow(snap, &standing, key, device, t.page.At)
 	run.Lateness = max(0, g.now.Sub(t.page.At))
 	if decided, err := g.tx.HasRun(u.env, busbar.RunID(run.ID)); err != nil || decided {
 		return err

@@ -127,9 +127,7 @@ func compile(r *busbar.Rule) (*rules.Compiled, error) {
 	return compiled, nil
 }
 
-// standing is a rule with where it stands with one key.
-func (r *ruleInForce) standing(key string, edge rules.EdgeState) *rules.Standing {
-	return &rules.Standing{
-		Compiled: r.Compiled, ID: string(r.id), Version: r.version, Paused: r.paused, Keys: map[string]rules.EdgeState{key: edge},
-	}
+// standing is a rule with where it stands with the key that it is asked about.
+func (r *ruleInForce) standing(edge *rules.EdgeState) rules.Standing {
+	return rules.Standing{Compiled: r.Compiled, ID: string(r.id), Version: r.version, Paused: r.paused, Edge: edge}
 }

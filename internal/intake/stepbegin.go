@@ -102,7 +102,11 @@ func (g *group) plan(c *course, at busbar.StepPlace) (*rules.StepPlan, error) {
 }
 
 // standing is the rule without an edge, which steps do not look at.
-func (c *course) standing() *rules.Standing { return c.rule.standing(c.run.Key, rules.EdgeState{}) }
+func (c *course) standing() *rules.Standing {
+	// What a step comes to does not depend on the edge.
+	standing := c.rule.standing(&rules.EdgeState{})
+	return &standing
+}
 
 // snapshotOf is the home of a run as it is now.
 func (g *group) snapshotOf(c *course) (*rules.Snapshot, error) {

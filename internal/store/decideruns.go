@@ -56,7 +56,7 @@ func (s *Store) OlderHolds(ctx context.Context, env busbar.Environment, id busba
 	list := make([]RuleKey, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		list[i] = RuleKey{RuleKeyRef{env, r.Key, id, r.Shadow}, r.edge()}
+		list[i] = RuleKey{r.ref(), r.edge()}
 	}
 	return list, nil
 }

@@ -94,6 +94,10 @@ func newRuleKeyRow(k *RuleKey) ruleKeyRow {
 	return row
 }
 
+func (r *ruleKeyRow) ref() RuleKeyRef {
+	return RuleKeyRef{busbar.Environment(r.Environment), r.Key, busbar.RuleID(r.RuleID), r.Shadow}
+}
+
 func (r *ruleKeyRow) edge() rules.EdgeState {
 	e := rules.EdgeState{Version: r.Version, Spent: r.Spent, Number: r.Number, FiredAt: fromMicros(r.FiredAt)}
 	if r.HoldID != "" {

@@ -13,16 +13,24 @@ import (
 	"busbar/rules"
 )
 
-// PackedRun is a run that moved nothing, in the pack of its event.
+// PackedRun is a run that moved nothing, in the pack of its event. Its id is derived: of a thousand of them it would make half of
+// the pack.
 type PackedRun struct {
-	ID      busbar.RunID    `json:"i"`
-	RuleID  busbar.RuleID   `json:"r"`
-	Version int             `json:"v"`
-	Shadow  bool            `json:"s,omitempty"`
-	Key     string          `json:"k"`
-	Is      rules.Decision  `json:"d"`
-	HoldID  string          `json:"h,omitempty"`
-	Detail  json.RawMessage `json:"x"`
+	RuleID  busbar.RuleID  `json:"r"`
+	Version int            `json:"v"`
+	Shadow  bool           `json:"s,omitempty"`
+	Key     string         `json:"k"`
+	Is      rules.Decision `json:"d"`
+	HoldID  string         `json:"h,omitempty"`
+	Detail  rules.Detail   `json:"x"`
+}
+
+// keptRun is one as it is read.
+type keptRun struct {
+	PackedRun
+
+	ID     busbar.RunID    `json:"-"`
+	Detail json.RawMessage `json:"x"`
 }
 
 // RunPack are the runs of one event that moved nothing.
@@ -62,11 +70,15 @@ func (t *DecisionTx) InsertRunPacks(packs []RunPack) error {
 }
 
 // runs reads the body of a pack.
-func (r *runPackRow) runs() ([]PackedRun, error) {
-	var runs []PackedRun
+func (r *runPackRow) runs() ([]keptRun, error) {
+	var runs []keptRun
 	in := flate.NewReader(bytes.NewReader(r.Body))
 	if err := errors.Join(json.NewDecoder(in).Decode(&runs), in.Close()); err != nil {
 		return nil, fmt.Errorf("read runs of event %s: %w", r.EventID, err)
+	}
+	for i := range runs {
+		k := &runs[i]
+		k.ID = busbar.RunID(rules.EventRunID(busbar.Environment(r.Environment), string(k.RuleID), k.Version, k.Key, busbar.EventID(r.EventID)))
 	}
 	return runs, nil
 }
@@ -81,18 +93,11 @@ var deflaters = sync.Pool{New: func() any {
 }}
 
 func deflate(runs []PackedRun) ([]byte, error) {
-	text, err := json.Marshal(runs)
-	if err != nil {
-		return nil, err
-	}
 	w := deflaters.Get().(*flate.Writer) //nolint:forcetypeassert // New gives nothing else
 	defer deflaters.Put(w)
 	var out bytes.Buffer
 	w.Reset(&out)
-	if _, err := w.Write(text); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(json.NewEncoder(w).Encode(runs), w.Close()); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil

@@ -110,7 +110,7 @@ func (s *Store) RunsOfEvent(ctx context.Context, e *busbar.Event) ([]busbar.Run,
 }
 
 // run is a packed run as those of its event are kept in runs; its detail stays in the pack.
-func (p *PackedRun) run(e *busbar.Event) busbar.Run {
+func (p *keptRun) run(e *busbar.Event) busbar.Run {
 	return busbar.Run{
 		ID: p.ID, Environment: e.Environment, RuleID: p.RuleID, RuleVersion: p.Version, Shadow: p.Shadow, Key: p.Key,
 		Trigger: string(rules.TriggerEvent), EventID: e.ID, RootID: e.Causation.RootEventID, SiteID: e.SiteID, Decision: string(p.Is),

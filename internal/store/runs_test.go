@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,8 +26,8 @@ func packed(t *testing.T, s *opened, decisions ...rules.Decision) busbar.Event {
 	pack := store.RunPack{Event: &e}
 	for i, d := range decisions {
 		pack.Runs = append(pack.Runs, store.PackedRun{
-			ID: busbar.RunID(fmt.Sprint("run_", i, "_", e.ID)), RuleID: busbar.RuleID(fmt.Sprint("rule_", i)), Version: 2, Key: "site:site_home", Is: d,
-			Detail: json.RawMessage(fmt.Sprintf(`{"clauses":[{"source":"%d"}]}`, i)),
+			RuleID: busbar.RuleID(fmt.Sprint("rule_", i)), Version: 2, Key: "site:site_home", Is: d,
+			Detail: rules.Detail{Clauses: []rules.Clause{{Source: strconv.Itoa(i)}}},
 		})
 		if d == rules.DecisionHolding {
 			pack.Runs[i].HoldID = "hold_1"
@@ -39,6 +40,11 @@ func packed(t *testing.T, s *opened, decisions ...rules.Decision) busbar.Event {
 		return tx.InsertRunPacks([]store.RunPack{pack})
 	})
 	return e
+}
+
+// packedID is the id of a run that packed made.
+func packedID(rule string, e *busbar.Event) busbar.RunID {
+	return busbar.RunID(rules.EventRunID(e.Environment, rule, 2, "site:site_home", e.ID))
 }
 
 func list(t *testing.T, s *store.Store, sample bool) store.ListedRuns {
@@ -64,12 +70,12 @@ func TestRunsThatMovedNothingAreListedOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		e := packed(t, s, rules.DecisionFalse, rules.DecisionUnknown)
 		want := []busbar.Run{{
-			ID: "run_0_" + busbar.RunID(e.ID), Environment: busbar.Sandbox, RuleID: "rule_0", RuleVersion: 2, Key: "site:site_home", Trigger: "event", EventID: e.ID,
+			ID: packedID("rule_0", &e), Environment: busbar.Sandbox, RuleID: "rule_0", RuleVersion: 2, Key: "site:site_home", Trigger: "event", EventID: e.ID,
 			RootID: "evt_root", SiteID: "site_home", Decision: "false", DecidedAt: e.ReceivedAt, Lateness: time.Second,
-			Detail: json.RawMessage(`{"clauses":[{"source":"0"}]}`),
+			Detail: json.RawMessage(`{"clauses":[{"source":"0","value":null}]}`),
 		}}
 		want = append(want, want[0])
-		want[1].ID, want[1].RuleID, want[1].Decision, want[1].Detail = "run_1_"+busbar.RunID(e.ID), "rule_1", "unknown", json.RawMessage(`{"clauses":[{"source":"1"}]}`)
+		want[1].ID, want[1].RuleID, want[1].Decision, want[1].Detail = packedID("rule_1", &e), "rule_1", "unknown", json.RawMessage(`{"clauses":[{"source":"1","value":null}]}`)
 		ofEvent := func() []busbar.Run {
 			t.Helper()
 			got, err := s.RunsOfEvent(t.Context(), &e)
@@ -223,7 +229,7 @@ func TestARunThatHeldIsListedAsWhatItBecame(t *testing.T) {
 		})
 		early := packed(t, s, rules.DecisionHolding)
 		list(t, s.Store, false)
-		if got := decisionOf(t, s, busbar.RunID("run_0_"+early.ID)); got != "holding" {
+		if got := decisionOf(t, s, packedID("rule_0", &early)); got != "holding" {
 			t.Errorf("while it holds it is %s", got)
 		}
 		late := packed(t, s, rules.DecisionHolding)
@@ -239,7 +245,7 @@ func TestARunThatHeldIsListedAsWhatItBecame(t *testing.T) {
 		}
 		list(t, s.Store, false)
 		for _, e := range []busbar.Event{early, late} {
-			if got := decisionOf(t, s, busbar.RunID("run_0_"+e.ID)); got != "fired" {
+			if got := decisionOf(t, s, packedID("rule_0", &e)); got != "fired" {
 				t.Errorf("once the hold has ended it is %s", got)
 			}
 		}
