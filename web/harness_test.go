@@ -25,6 +25,7 @@ import (
 	"busbar/internal/store"
 	"busbar/internal/storetest"
 	"busbar/internal/webhook"
+	"busbar/rules"
 	"busbar/web"
 )
 
@@ -138,6 +139,8 @@ type nobody struct{}
 func (nobody) Event(busbar.Environment, busbar.IngestStatus) {}
 func (nobody) Refused(busbar.Environment)                    {}
 func (nobody) Reading(busbar.Environment, string)            {}
+func (nobody) Decision(busbar.Environment, rules.Decision)   {}
+func (nobody) Action(busbar.Environment, busbar.ActionState) {}
 
 // cluster stands for Temporal and the workers: it notes what it is asked, and makes attempts when told to.
 type cluster struct {

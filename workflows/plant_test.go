@@ -18,6 +18,7 @@ import (
 	"busbar/internal/keyring"
 	"busbar/internal/store"
 	"busbar/internal/storetest"
+	"busbar/rules"
 	"busbar/workflows"
 )
 
@@ -66,10 +67,12 @@ func (p *plant) note(format string, args ...any) {
 	p.log = append(p.log, fmt.Sprintf("%s: ", p.env.Now().Sub(p.start).Round(time.Second))+fmt.Sprintf(format, args...))
 }
 
-// Event, Refused and Reading are not counted here.
+// Nothing is counted here.
 func (*plant) Event(busbar.Environment, busbar.IngestStatus) {}
 func (*plant) Refused(busbar.Environment)                    {}
 func (*plant) Reading(busbar.Environment, string)            {}
+func (*plant) Decision(busbar.Environment, rules.Decision)   {}
+func (*plant) Action(busbar.Environment, busbar.ActionState) {}
 
 func accepted(driver.Request) (driver.Outcome, error) { return driver.Accepted(""), nil }
 func pending(driver.Request) (driver.Outcome, error)  { return driver.Pending("there"), nil }

@@ -96,6 +96,7 @@ func (g *group) decideRules(h *happening) error {
 			err = g.keepRun(h.unit, r, run, e, site)
 		} else {
 			idle = append(idle, packed(r, run))
+			h.unit.decisions = append(h.unit.decisions, run.Decision)
 		}
 		if err := errorOf(err, g.strike(h.unit, r, run)); err != nil {
 			return err
@@ -278,6 +279,7 @@ func packed(r *ruleInForce, run *rules.Run) store.PackedRun {
 // keepRun keeps a run that moved something: the edge, the hold, the firing. The event is nil for the opening of a window, the
 // site for what belongs to none.
 func (g *group) keepRun(u *unit, r *ruleInForce, run *rules.Run, e *busbar.Event, site *busbar.Site) error {
+	u.decisions = append(u.decisions, run.Decision)
 	ref := r.edgeRef(u.env, run.Key)
 	g.edges[ref] = run.After
 	g.moved.add(ref)

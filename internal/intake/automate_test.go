@@ -108,6 +108,14 @@ func TestARuleFiresOnceAnEdge(t *testing.T) {
 		if a := p.fired("rule_full"); len(a) != 2 {
 			t.Errorf("%d actions, want 2: the second replaced the first", len(a))
 		}
+		for _, line := range []string{
+			`busbar_rule_decisions_total{decision="fired",environment="sandbox"} 2`,
+			`busbar_actions_total{environment="sandbox",status="cancelled"} 1`,
+		} {
+			if got := p.metrics(); !strings.Contains(got, line) {
+				t.Errorf("metrics lack %s:\n%s", line, got)
+			}
+		}
 	})
 }
 

@@ -111,7 +111,7 @@ func (g *group) replays(units []*unit) ([]*unit, error) {
 	var fresh []*unit
 	for _, u := range units {
 		u.outcomes, u.refused = make([]Outcome, len(u.candidates)), nil
-		u.started, u.emitted, u.launches, u.begun = nil, nil, nil, nil
+		u.started, u.emitted, u.launches, u.begun, u.decisions, u.endings = nil, nil, nil, nil, nil, nil
 		replayed, err := g.replay(u)
 		if err != nil {
 			return nil, err

@@ -42,11 +42,14 @@ type Config struct {
 	Observer Observer
 }
 
-// Observer counts events.
+// Observer counts what happens, once it is committed.
 type Observer interface {
 	Event(env busbar.Environment, status busbar.IngestStatus)
 	Refused(env busbar.Environment)
 	Reading(env busbar.Environment, status string)
+	// Decision is told of each run of a rule, Action of each action that came to an end.
+	Decision(env busbar.Environment, d rules.Decision)
+	Action(env busbar.Environment, s busbar.ActionState)
 }
 
 // Intake accepts events. It is safe for concurrent use.
@@ -161,6 +164,12 @@ func (in *Intake) offer(ctx context.Context, u *unit) error {
 	}
 	for range u.emitted {
 		in.cfg.Observer.Event(u.env, busbar.StatusAccepted)
+	}
+	for _, d := range u.decisions {
+		in.cfg.Observer.Decision(u.env, d)
+	}
+	for _, s := range u.endings {
+		in.cfg.Observer.Action(u.env, s)
 	}
 	for i := range u.started {
 		in.start(ctx, &u.started[i], u.subs)

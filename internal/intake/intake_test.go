@@ -20,6 +20,7 @@ import (
 	"busbar/internal/pgtest"
 	"busbar/internal/store"
 	"busbar/internal/storetest"
+	"busbar/rules"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -74,6 +75,8 @@ type nobody struct{}
 func (nobody) Event(busbar.Environment, busbar.IngestStatus) {}
 func (nobody) Refused(busbar.Environment)                    {}
 func (nobody) Reading(busbar.Environment, string)            {}
+func (nobody) Decision(busbar.Environment, rules.Decision)   {}
+func (nobody) Action(busbar.Environment, busbar.ActionState) {}
 
 // process is one process of the product: an intake and its starter over a store.
 type process struct {

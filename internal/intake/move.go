@@ -48,6 +48,9 @@ func (g *group) move(u *unit, a *busbar.Action, s busbar.Step) (busbar.Action, e
 	if err := g.tx.SaveAction(&next); err != nil {
 		return next, err
 	}
+	if next.State.Terminal() {
+		u.endings = append(u.endings, next.State)
+	}
 	g.forgetOpen(next.Environment, next.SiteID)
 	if err := g.tellRun(u, &next); err != nil {
 		return next, err

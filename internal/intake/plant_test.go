@@ -5,12 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"busbar"
 	"busbar/internal/intake"
+	"busbar/internal/metrics"
 	"busbar/internal/store"
 )
 
@@ -25,6 +31,8 @@ type plant struct {
 	refuse   atomic.Bool
 	// told gets the runs and holds whose workflows are to be started or told.
 	told chan intake.RuleLaunch
+	// counted are the metrics.
+	counted *prometheus.Registry
 }
 
 func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
@@ -37,7 +45,7 @@ func newPlant(t *testing.T, s *store.Store, devices ...busbar.Device) *plant {
 // openPlant starts a process on a store.
 func openPlant(t *testing.T, s *store.Store) *plant {
 	t.Helper()
-	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000), told: make(chan intake.RuleLaunch, 1000)}
+	p := &plant{t: t, store: s, launched: make(chan intake.Launch, 1000), told: make(chan intake.RuleLaunch, 1000), counted: prometheus.NewRegistry()}
 	p.clock.Store(time.Now().UnixMicro())
 	logger := slog.New(slog.DiscardHandler)
 	starter := intake.NewStarter(intake.StarterConfig{Store: s, Start: newCluster().start, Workers: 1, Now: time.Now, Logger: logger})
@@ -48,10 +56,11 @@ func openPlant(t *testing.T, s *store.Store) *plant {
 		Noted: intake.RuleLaunches(s), Workers: 1, Now: time.Now, Logger: logger,
 		Launch: func(_ context.Context, l intake.RuleLaunch) error { p.told <- l; return nil },
 	})
-	var err error
+	observer, err := metrics.New(p.counted, p)
+	must(t, err)
 	p.Intake, err = intake.New(intake.Config{
 		Store: s, Starter: starter, Launcher: launcher, Rules: automation, Quick: func(busbar.EndpointID) bool { return true },
-		AttemptTime: 20 * time.Second, Lanes: 2, Now: p.now, Logger: logger, Observer: nobody{},
+		AttemptTime: 20 * time.Second, Lanes: 2, Now: p.now, Logger: logger, Observer: observer,
 	})
 	must(t, err)
 	t.Cleanup(func() {
@@ -62,6 +71,16 @@ func openPlant(t *testing.T, s *store.Store) *plant {
 	})
 	return p
 }
+
+// metrics is what the process tells of itself.
+func (p *plant) metrics() string {
+	rec := httptest.NewRecorder()
+	promhttp.HandlerFor(p.counted, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequestWithContext(p.t.Context(), http.MethodGet, "/", nil))
+	return rec.Body.String()
+}
+
+// Unstarted is not asked about here.
+func (p *plant) Unstarted() (int, time.Duration) { return 0, 0 }
 
 func (p *plant) launch(_ context.Context, l intake.Launch) error {
 	if p.refuse.Load() {

@@ -5,6 +5,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/rules"
 )
 
 // unit is what one request offers; it is committed as a whole.
@@ -29,7 +30,10 @@ type unit struct {
 	launches []Launch
 	// begun are the runs and holds whose workflow is to start, or has to look at them again.
 	begun []RuleLaunch
-	subs  *store.Subscribers
+	// decisions are those about rules, endings the ends of actions.
+	decisions []rules.Decision
+	endings   []busbar.ActionState
+	subs      *store.Subscribers
 	// refused is the error of the unit as a whole.
 	refused *busbar.Error
 }

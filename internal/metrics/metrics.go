@@ -8,12 +8,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"busbar"
+	"busbar/rules"
 )
 
 // Metrics are the counters. It is safe for concurrent use.
 type Metrics struct {
 	events         *prometheus.CounterVec
 	readings       *prometheus.CounterVec
+	decisions      *prometheus.CounterVec
+	actions        *prometheus.CounterVec
 	attempts       *prometheus.CounterVec
 	deliveries     *prometheus.CounterVec
 	attemptSeconds prometheus.Histogram
@@ -37,6 +40,12 @@ func New(reg prometheus.Registerer, queues QueueAges) (*Metrics, error) {
 		readings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busbar_readings_total", Help: "Readings of devices, by what became of them.",
 		}, []string{"environment", "status"}),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busbar_rule_decisions_total", Help: "Runs of rules, by decision.",
+		}, []string{"environment", "decision"}),
+		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busbar_actions_total", Help: "Actions that came to an end, by status.",
+		}, []string{"environment", "status"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busbar_attempts_total", Help: "Delivery attempts, by error class; ok for a success.",
 		}, []string{"environment", "result"}),
@@ -57,7 +66,7 @@ func New(reg prometheus.Registerer, queues QueueAges) (*Metrics, error) {
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "busbar_unstarted_events_oldest_seconds", Help: "How long the oldest of them has waited.",
 	}, func() float64 { _, d := queues.Unstarted(); return d.Seconds() })
-	for _, c := range []prometheus.Collector{m.events, m.readings, m.attempts, m.deliveries, m.attemptSeconds, m.startToFirst, unstarted, age} {
+	for _, c := range []prometheus.Collector{m.events, m.readings, m.decisions, m.actions, m.attempts, m.deliveries, m.attemptSeconds, m.startToFirst, unstarted, age} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -78,6 +87,16 @@ func (m *Metrics) Refused(env busbar.Environment) {
 // Reading counts one reading of a device.
 func (m *Metrics) Reading(env busbar.Environment, status string) {
 	m.readings.WithLabelValues(string(env), status).Inc()
+}
+
+// Decision counts one run of a rule.
+func (m *Metrics) Decision(env busbar.Environment, d rules.Decision) {
+	m.decisions.WithLabelValues(string(env), string(d)).Inc()
+}
+
+// Action counts one action that came to an end.
+func (m *Metrics) Action(env busbar.Environment, s busbar.ActionState) {
+	m.actions.WithLabelValues(string(env), string(s)).Inc()
 }
 
 // Attempt counts one attempt; class is empty for a success.

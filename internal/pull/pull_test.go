@@ -20,6 +20,7 @@ import (
 	"busbar/internal/pull"
 	"busbar/internal/store"
 	"busbar/internal/storetest"
+	"busbar/rules"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -90,6 +91,8 @@ type uncounted struct{}
 func (uncounted) Event(busbar.Environment, busbar.IngestStatus) {}
 func (uncounted) Refused(busbar.Environment)                    {}
 func (uncounted) Reading(busbar.Environment, string)            {}
+func (uncounted) Decision(busbar.Environment, rules.Decision)   {}
+func (uncounted) Action(busbar.Environment, busbar.ActionState) {}
 
 // bed is a store with one device that is to be read, and what feeds it.
 type bed struct {
