@@ -164,10 +164,12 @@ type Opened struct {
 	After busbar.SiteID `json:"after,omitempty"`
 }
 
-// OpeningTime bounds an execution of OpenWindow, and openingSites the sites that it opens a window at.
+// OpeningTime bounds an execution of OpenWindow, and openingSites the sites that it opens a window at. OpeningHeartbeat is longer than
+// one of its transactions takes: a window that was being opened by a process which died is gone on with after so long.
 const (
-	OpeningTime  = time.Minute
-	openingSites = 100
+	OpeningTime      = time.Minute
+	OpeningHeartbeat = 10 * time.Second
+	openingSites     = 100
 )
 
 // OpenWindow has a rule decide at sites where its window opens, one transaction each.

@@ -87,7 +87,7 @@ func (w *windowRule) open(ctx workflow.Context, at time.Time) error {
 	var a *activities.Rules
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: activities.OpeningTime,
-		HeartbeatTimeout:    activities.OpeningTime / 2,
+		HeartbeatTimeout:    activities.OpeningHeartbeat,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 		Summary:             "open the window of " + at.UTC().Format(time.RFC3339),
 	})

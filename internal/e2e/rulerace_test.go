@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -44,31 +43,11 @@ type race struct {
 	servers []*server
 }
 
-func site(i int) string { return fmt.Sprintf("site_%d", i) }
-
-// each does something for each home, some at a time.
-func (r *race) each(do func(site string)) {
-	var group sync.WaitGroup
-	next := make(chan string)
-	for range 16 {
-		group.Go(func() {
-			for s := range next {
-				do(s)
-			}
-		})
-	}
-	for i := range raceSites {
-		next <- site(i)
-	}
-	close(next)
-	group.Wait()
-}
-
 func (r *race) build() {
-	r.each(func(site string) {
-		r.post(0, "/v1/sites", map[string]any{"id": site, "name": "Home", "timezone": "UTC"}, http.StatusCreated)
+	eachSite(raceSites, func(site string) {
+		send(r.t, r.servers[0].api, "/v1/sites", map[string]any{"id": site, "name": "Home", "timezone": "UTC"}, http.StatusCreated)
 		for id, family := range map[string]string{"_a": "battery", "_b": "battery", "_meter": "meter"} {
-			r.post(0, "/v1/devices", map[string]any{
+			send(r.t, r.servers[0].api, "/v1/devices", map[string]any{
 				"id": site + id, "type": family, "siteId": site, "driver": map[string]any{"kind": "manual"},
 			}, http.StatusCreated)
 		}
@@ -79,16 +58,16 @@ func (r *race) build() {
 func (r *race) run(mark float64) {
 	var marks []any
 	for i := range raceSites {
-		marks = append(marks, map[string]any{"deviceId": site(i) + "_meter", "state": map[string]any{"importPower": mark}})
+		marks = append(marks, map[string]any{"deviceId": siteID(i) + "_meter", "state": map[string]any{"importPower": mark}})
 	}
-	r.post(0, "/v1/devices/state", map[string]any{"readings": marks}, http.StatusAccepted)
-	r.each(func(site string) {
+	send(r.t, r.servers[0].api, "/v1/devices/state", map[string]any{"readings": marks}, http.StatusAccepted)
+	eachSite(raceSites, func(site string) {
 		var both sync.WaitGroup
 		begin := make(chan struct{})
 		for i, device := range []string{"_a", "_b"} {
 			both.Go(func() {
 				<-begin
-				r.post(i, "/v1/devices/"+site+device+"/state", map[string]any{"state": map[string]any{"level": mark + 1}}, http.StatusAccepted)
+				send(r.t, r.servers[i].api, "/v1/devices/"+site+device+"/state", map[string]any{"state": map[string]any{"level": mark + 1}}, http.StatusAccepted)
 			})
 		}
 		close(begin)
@@ -96,19 +75,12 @@ func (r *race) run(mark float64) {
 	})
 }
 
-func (r *race) post(server int, path string, body any, want int) {
-	ans, err := call[any](r.t.Context(), r.servers[server].api, http.MethodPost, path, body)
-	if err != nil || ans.Status != want {
-		r.t.Errorf("POST %s: %d %s %v", path, ans.Status, ans.Text, err)
-	}
-}
-
 // check waits for what the firings have led to, and compares it and the runs with the number of races.
 func (r *race) check() {
 	r.t.Helper()
 	want := make(map[string]int)
 	for i := range raceSites {
-		want[site(i)] = raceRounds
+		want[siteID(i)] = raceRounds
 	}
 	r.settle()
 	must[any](r.t, r.servers[0].api, http.MethodPost, "/v1/rules/rule_race/mode", map[string]any{"mode": "disabled"}, http.StatusOK)

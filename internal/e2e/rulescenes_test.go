@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -62,6 +63,36 @@ func (s *ruleScene) charges(name string, more map[string]any) map[string]any {
 // tells is a step that makes an event.
 func tells() map[string]any {
 	return map[string]any{"emit": map[string]any{"type": "battery.full", "data": map[string]any{"level": "state.level"}}}
+}
+
+// siteID names one of many sites.
+func siteID(i int) string { return fmt.Sprintf("site_%d", i) }
+
+// eachSite does something for each of so many sites, for some at a time.
+func eachSite(sites int, do func(site string)) {
+	var group sync.WaitGroup
+	next := make(chan string)
+	for range 16 {
+		group.Go(func() {
+			for site := range next {
+				do(site)
+			}
+		})
+	}
+	for i := range sites {
+		next <- siteID(i)
+	}
+	close(next)
+	group.Wait()
+}
+
+// send posts something that has to be answered with status. It may be called beside the test.
+func send(t *testing.T, a *api, path string, body any, status int) {
+	t.Helper()
+	ans, err := call[any](t.Context(), a, http.MethodPost, path, body)
+	if err != nil || ans.Status != status {
+		t.Errorf("POST %s: status %d, want %d: %s %v", path, ans.Status, status, ans.Text, err)
+	}
 }
 
 // eventType registers a type of events.
