@@ -82,7 +82,7 @@ func (f *fields) take(name string) (any, bool) {
 // end tells what is left over.
 func (f *fields) end() {
 	for _, name := range slices.Sorted(maps.Keys(f.left)) {
-		f.unknown = append(f.unknown, busbar.FieldError{Path: f.at(name), Code: "unknown", Message: "there is no field of this name" + suggest(name, f.names)})
+		f.unknown = append(f.unknown, busbar.FieldError{Path: f.at(name), Code: "unknown_field", Message: "there is no field of this name" + suggest(name, f.names)})
 	}
 }
 
@@ -202,7 +202,13 @@ func choice[T ~string](f *fields, name string, absent T, parse func(string) (T, 
 	return v
 }
 
+// wholeRule is the path of a mistake that is about no single field.
+const wholeRule = "body"
+
 func decodeRule(tree any) (*Rule, error) {
+	if _, ok := tree.(map[string]any); !ok {
+		return nil, busbar.Invalid(wholeRule, "type", "must be an object, not %s", kindOf(tree))
+	}
 	d := &decoder{}
 	f := d.object("", tree)
 	r := &Rule{
@@ -220,9 +226,7 @@ func decodeRule(tree any) (*Rule, error) {
 		r.Window = d.window(f.at("window"), w)
 	}
 	f.end()
-	if _, ok := tree.(map[string]any); ok {
-		d.require(r)
-	}
+	d.require(r)
 	if err := d.err(); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,47 @@ func Recall(d *busbar.Device, e *busbar.Event) error {
 	return nil
 }
 
+// Rewind puts a device into the state that an event told of it, and gives the device as it was before. An event that tells nothing
+// of its device, or came late, leaves both as the device is.
+func Rewind(d *busbar.Device, e *busbar.Event) (before *busbar.Device, err error) {
+	was := *d
+	data, err := decode(e)
+	if err != nil || slices.Contains(e.Flags, busbar.FlagLate) {
+		return &was, err
+	}
+	if c := connectionOf(e.Type); c != "" {
+		d.Connection, was.Connection = c, busbar.Connected
+		if c == busbar.Connected {
+			was.Connection = busbar.Disconnected
+		}
+		return &was, nil
+	}
+	t, ok := tells(e, data)
+	if !ok {
+		return &was, nil
+	}
+	d.Announced, was.Announced = t.state, t.previous
+	now, silent := e.Timestamp, e.Timestamp.Add(-d.StaleAfter)
+	observe(d, now)
+	observe(&was, now)
+	if t.lost {
+		observe(d, silent)
+	}
+	if t.back {
+		observe(&was, silent.Add(-MaxActWithin))
+	}
+	return &was, nil
+}
+
+// observe has all fields of a device be as old as one reading.
+func observe(d *busbar.Device, at time.Time) {
+	d.ObservedAt = make(map[string]time.Time, len(d.Announced))
+	for name := range d.Announced {
+		d.ObservedAt[name] = at
+	}
+	d.StateAt, d.ReportedAt = at, at
+}
+
 // ordered gives the events of each site in the order of Seq, in the places that they have together.
 func (r *Recording) ordered() []*busbar.Event {
 	all := make([]*busbar.Event, len(r.Events))
@@ -182,11 +223,8 @@ func (d *recordedDevice) at(now time.Time) *busbar.Device {
 		observed = d.lostAt.Add(-d.StaleAfter)
 	}
 	shown := *d.Device
-	shown.ObservedAt = make(map[string]time.Time, len(d.Announced))
-	for name := range d.Announced {
-		shown.ObservedAt[name] = observed
-	}
-	shown.StateAt, shown.ReportedAt, shown.SyncLost = observed, observed, !d.lostAt.IsZero()
+	observe(&shown, observed)
+	shown.SyncLost = !d.lostAt.IsZero()
 	return &shown
 }
 

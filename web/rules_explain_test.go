@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,5 +87,56 @@ func TestExplainRefusesWhatItCannotExplain(t *testing.T) {
 	got := want[api.RuleExplanation](a, http.StatusOK, http.MethodPost, "/v1/rules/explain", `{"rule":`+full+`,"eventId":"`+event.EventID+`"}`)
 	if got.Clauses[0].Value != nil || got.Steps[0].Status != "unknown" {
 		t.Errorf("an event without a device: %+v", got)
+	}
+}
+
+func TestExplainForgetsWhatWasReportedAfterTheEvent(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	a.createHome()
+	must(t, json.Unmarshal(a.send(http.MethodPost, "/v1/event-types", `{"name":"door.opened","schema":{}}`).Data, &struct{}{}))
+	a.report("battery", `{"level":98}`)
+	first := a.report("battery", `{"level":97,"temperature":20}`)["eventId"].(string)
+	var door struct{ EventID string }
+	must(t, json.Unmarshal(a.send(http.MethodPost, "/v1/events", `{"type":"door.opened","deviceId":"battery","data":{}}`).Data, &door))
+	a.report("battery", `{"chargeRate":3}`)
+	for name, c := range map[string]struct {
+		event, condition string
+		want             any
+	}{
+		"a field that came with the event":    {first, "previous.temperature > 0", nil},
+		"a field that was there before":       {first, "previous.level == 98", true},
+		"a field that came later":             {first, "state.chargeRate > 0", nil},
+		"an event that says nothing of state": {door.EventID, "state.level == previous.level", true},
+	} {
+		rule := `{"name":"x","on":["*"],"deviceType":"battery","if":"` + c.condition + `","then":[{"push":{"device":"device","command":"idle"}}]}`
+		got := want[api.RuleExplanation](a, http.StatusOK, http.MethodPost, "/v1/rules/explain", `{"rule":`+rule+`,"eventId":"`+c.event+`"}`)
+		if got.Clauses[0].Value != c.want {
+			t.Errorf("%s: %s gave %v, want %v", name, c.condition, got.Clauses[0].Value, c.want)
+		}
+	}
+}
+
+func TestMistakesInARuleThatIsPartOfABodySayWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	for rule, path := range map[string]string{
+		`{"name":"x","zap":1}`: "rule.zap",
+		`{"name":"x","on":["a.b"],"if":"true","priority":100,"then":[{"emit":{"type":"a.b"}}]}`: "rule.priority",
+		`[]`: "rule",
+	} {
+		for _, route := range []string{"backtest", "explain"} {
+			got := a.send(http.MethodPost, "/v1/rules/"+route, `{"rule":`+rule+`,`+map[string]string{
+				"backtest": `"since":"2026-01-01T00:00:00Z"}`, "explain": `"eventId":"evt_none"}`,
+			}[route])
+			if got.Error.Details.Fields == nil || got.Error.Details.Fields[0].Path != path || !strings.HasPrefix(got.Error.Message, path+": ") {
+				t.Errorf("%s %s: %s, want it to be about %s", route, rule, got.Body, path)
+			}
+		}
+	}
+	for _, route := range []string{"/v1/rules", "/v1/rules/check"} {
+		if got := a.send(http.MethodPost, route, `[]`); got.Error.Message != "body: must be an object, not an array" {
+			t.Errorf("%s: %s", route, got.Body)
+		}
 	}
 }

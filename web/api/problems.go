@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"busbar"
@@ -77,4 +78,22 @@ func (p *problems) duration(path string, given strictjson.Optional[string], leas
 		p.add(path, "out_of_range", "must be from %s to %s", least, most)
 	}
 	return d
+}
+
+// within has an error about the fields of an object say where they are in the body that the object is a part of.
+func within(path string, err error) error {
+	var e *busbar.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	moved := *e
+	moved.Fields = make([]busbar.FieldError, len(e.Fields))
+	for i, f := range e.Fields {
+		moved.Fields[i] = f
+		if moved.Fields[i].Path = path + "." + f.Path; f.Path == "body" {
+			moved.Fields[i].Path = path
+		}
+	}
+	moved.Message = moved.Fields[0].Path + strings.TrimPrefix(e.Message, e.Fields[0].Path)
+	return &moved
 }

@@ -164,7 +164,7 @@ func (a *API) versionsToTry(ctx context.Context, env busbar.Environment, b *Back
 	case b.Rule.Has():
 		rule, err := rules.ParseJSON(b.Rule.Value)
 		if err != nil {
-			return nil, err
+			return nil, within("rule", err)
 		}
 		compiled, err := rules.Compile(rule)
 		if err != nil {

@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -54,7 +52,7 @@ func (a *API) explainRule(ctx context.Context, r *Request) (*Reply, error) {
 	}
 	rule, err := rules.ParseJSON(body.Rule.Value)
 	if err != nil {
-		return nil, err
+		return nil, within("rule", err)
 	}
 	compiled, err := rules.Compile(rule)
 	if err != nil {
@@ -102,45 +100,13 @@ func (a *API) snapshotAt(ctx context.Context, e *busbar.Event) (*rules.Snapshot,
 	for i := range devices {
 		d := &devices[i]
 		if d.ID == e.DeviceID {
-			if s.Before, err = rewind(d, e); err != nil {
+			if s.Before, err = rules.Rewind(d, e); err != nil {
 				return nil, err
 			}
 		}
 		s.Devices = append(s.Devices, d)
 	}
 	return s, a.addOpen(ctx, s)
-}
-
-// rewind puts a device's state back to that of an event, and gives the device as it was before. It gives nil when the event does not say.
-func rewind(d *busbar.Device, e *busbar.Event) (before *busbar.Device, err error) {
-	switch e.Type {
-	case busbar.TypeDeviceConnected, busbar.TypeDeviceReconnected:
-		d.Connection = busbar.Connected
-	case busbar.TypeDeviceDisconnected:
-		d.Connection = busbar.Disconnected
-	case busbar.TypeDeviceUpdated:
-	default:
-		return nil, nil
-	}
-	was := *d
-	if e.Type != busbar.TypeDeviceUpdated {
-		was.Connection = busbar.Connected
-		if d.Connection == busbar.Connected {
-			was.Connection = busbar.Disconnected
-		}
-		return &was, nil
-	}
-	var data struct{ State, Previous busbar.State }
-	if err := json.Unmarshal(e.Data, &data); err != nil {
-		return nil, fmt.Errorf("read data of event %s: %w", e.ID, err)
-	}
-	after := busbar.State{}
-	maps.Copy(after, d.Announced)
-	maps.Copy(after, data.State)
-	d.Announced = after
-	was.Announced = maps.Clone(after)
-	maps.Copy(was.Announced, data.Previous)
-	return &was, nil
 }
 
 // addOpen puts the open commands of a site's devices into a snapshot: they may keep a rule off a device.
