@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"busbar"
@@ -9,7 +10,8 @@ import (
 
 // EndHold gives what becomes of a hold that is due. The snapshot is of now; e is the event that began the hold. The
 // edge must still have a hold of this id, otherwise it was broken or ended meanwhile and nothing moves. A hold that began under
-// another version begins anew, whether it is due or not.
+// another version begins anew, whether it is due or not. A run that ends the hold is the one that began it: that becomes what was
+// decided.
 func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, now time.Time) (Run, error) {
 	in, err := s.since(e, key, now)
 	if err != nil {
@@ -17,13 +19,24 @@ func EndHold(s *Snapshot, rule *Standing, key, holdID string, e *busbar.Event, n
 	}
 	edge := rule.edge(key)
 	a := asking{snap: s, rule: rule, in: in, before: in, steps: MaxSteps, now: now, edge: edge, run: Run{
-		ID: derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
+		ID: runThatBegan(holdID), RuleID: rule.ID, RuleVersion: rule.Version, Key: key,
 		Trigger: TriggerHold, EventID: e.ID, HoldID: holdID, DecidedAt: now, Before: edge,
 	}}
 	a.run.Decision = a.holdEnd(holdID)
+	if a.edge.Hold != nil || a.run.Decision == DecisionError {
+		a.run.ID = derivedID("run_", string(s.Environment), rule.ID, strconv.Itoa(rule.Version), key, holdID)
+	}
 	a.run.After = a.edge
 	a.explain()
 	return a.run, nil
+}
+
+// runThatBegan is the run at which a hold began: both ids are derived from the same event, or the same older hold.
+func runThatBegan(holdID string) string { return "run_" + strings.TrimPrefix(holdID, "hold_") }
+
+// Concludes reports whether the run is that which began its hold, as what it has become.
+func (r *Run) Concludes() bool {
+	return r.Trigger == TriggerHold && r.After.Hold == nil && r.ID == runThatBegan(r.HoldID)
 }
 
 func (a *asking) holdEnd(holdID string) Decision {

@@ -298,6 +298,9 @@ func (g *group) keepRun(u *unit, r *ruleInForce, run *rules.Run, e *busbar.Event
 	if h := run.After.Hold; h != nil && (run.Before.Hold == nil || run.Before.Hold.ID != h.ID) {
 		g.begin(u, store.RuleStart{Environment: u.env, Kind: store.StartHold, ID: h.ID, RuleID: r.id, Key: run.Key, Shadow: r.shadow, Due: h.Due})
 	}
+	if run.Concludes() {
+		record.Trigger, record.EndedAt = string(rules.TriggerEvent), g.now
+	}
 	if run.Firing != nil {
 		if err := g.fire(u, r, run, &record, e, site); err != nil {
 			return err

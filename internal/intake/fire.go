@@ -27,7 +27,7 @@ func (g *group) fire(u *unit, r *ruleInForce, run *rules.Run, record *busbar.Run
 	if run.Firing.Shadow {
 		return nil
 	}
-	record.Status = busbar.RunOpen
+	record.Status, record.EndedAt = busbar.RunOpen, time.Time{}
 	g.begin(u, store.RuleStart{Environment: u.env, Kind: store.StartRun, ID: run.ID, RuleID: r.id, Key: run.Key, Shadow: r.shadow})
 	plan := &run.Firing.First
 	if plan.Status != rules.StepReady || len(plan.Commands) == 0 {

@@ -50,12 +50,54 @@ func TestAHoldFiresWhenItIsDue(t *testing.T) {
 		p.ends(h, "")
 		id := p.begunRun()
 		run := p.run(id)
-		if run.Trigger != string(rules.TriggerHold) || run.Number != 1 || run.HoldID != h.HoldID || run.SiteID != "site_home" || run.Seq == 0 {
+		if run.Trigger != string(rules.TriggerEvent) || run.Decision != string(rules.DecisionFired) || run.Number != 1 || run.HoldID != h.HoldID || run.SiteID != "site_home" || run.Seq == 0 {
 			t.Errorf("run %+v", run)
 		}
 		p.try(p.actionOf(id, "then/0/0"), intake.TryEnd{Outcome: busbar.TryAccepted})
 		p.take(id, "then/0/0", "ended done")
 	})
+}
+
+// Whoever counts what fired counts a hold once, and finds its commands at the event that began it.
+func TestTheRunThatBeganAHoldIsTheOneThatFires(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, open func() *store.Store) {
+		p := wholeHome(t, open)
+		h := p.holds()
+		page, err := p.store.Runs(t.Context(), busbar.Sandbox, store.RunFilter{RuleID: "rule_1", Decision: rules.DecisionHolding}, busbar.PageRequest{Limit: 10})
+		must(t, err)
+		if len(page.Items) != 1 {
+			t.Fatalf("runs that hold: %+v, want one", page.Items)
+		}
+		began := page.Items[0]
+		p.advance(10 * time.Minute)
+		p.ends(h, rules.DecisionFired)
+		runs := p.runs(began.EventID)
+		if len(runs) != 1 {
+			t.Fatalf("runs of the event: %+v, want one", runs)
+		}
+		run := runs[0]
+		if run.ID != began.ID || run.Decision != string(rules.DecisionFired) || run.Trigger != string(rules.TriggerEvent) || !run.DecidedAt.Equal(p.now()) {
+			t.Errorf("run %+v, want %s to have fired at %s", run, began.ID, p.now())
+		}
+		if len(run.Steps) != 1 || len(run.Steps[0].ActionIDs) != 1 || run.Status != busbar.RunOpen || !run.EndedAt.IsZero() {
+			t.Errorf("run %+v, want its command under way", run)
+		}
+	})
+}
+
+func TestTheRunThatBeganAHoldSaysWhatKeptItFromFiring(t *testing.T) {
+	t.Parallel()
+	p := onSQLite(t)
+	h := p.holds()
+	began := p.events(busbar.TypeDeviceUpdated)[0].ID
+	p.advance(10 * time.Minute)
+	p.stop()
+	p.ends(h, rules.DecisionSuperseded)
+	runs := p.runs(began)
+	if len(runs) != 1 || runs[0].Decision != string(rules.DecisionSuperseded) || !runs[0].EndedAt.Equal(p.now()) {
+		t.Errorf("runs %+v, want one that was superseded", runs)
+	}
 }
 
 func TestABrokenHoldDoesNotFire(t *testing.T) {

@@ -149,7 +149,7 @@ func (t *DecisionTx) SaveRuleKeys(keys []RuleKey) error {
 	return wrap(err, "save edges of rules")
 }
 
-// InsertRuns stores what rules decided. One that is there already is left as it is.
+// InsertRuns stores what rules decided. One that is there already is left as it is, unless it holds: it becomes what is given now.
 func (t *DecisionTx) InsertRuns(runs []busbar.Run) error {
 	if len(runs) == 0 {
 		return nil
@@ -161,7 +161,11 @@ func (t *DecisionTx) InsertRuns(runs []busbar.Run) error {
 			return err
 		}
 	}
-	err := t.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&rows, stateBatch).Error
+	err := t.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "environment"}, {Name: "id"}},
+		Where:     clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "runs.decision = 'holding' AND excluded.decision <> 'holding'"}}},
+		UpdateAll: true,
+	}).CreateInBatches(&rows, stateBatch).Error
 	return wrap(err, "insert runs")
 }
 

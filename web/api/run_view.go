@@ -15,7 +15,7 @@ type Run struct {
 	RuleVersion int               `json:"ruleVersion"`
 	Shadow      bool              `json:"shadow,omitempty" doc:"The rule was in shadow."`
 	Key         string            `json:"key" doc:"What the edge, the hold and the cooldown belong to: device:ID, site:ID or rule."`
-	Trigger     rules.Trigger     `json:"trigger" enum:"event,hold,window" doc:"What it was asked at; hold: the end of one."`
+	Trigger     rules.Trigger     `json:"trigger" enum:"event,hold,window" doc:"What it was asked at; hold: the end of one that goes on, or begins anew."`
 	EventID     busbar.EventID    `json:"eventId,omitempty" doc:"Of a hold, the event that began it; absent for a window."`
 	RootEventID busbar.EventID    `json:"rootEventId,omitempty" doc:"The first event of the chain."`
 	SiteID      busbar.SiteID     `json:"siteId,omitempty"`
