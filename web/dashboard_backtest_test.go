@@ -28,17 +28,17 @@ func TestARuleIsTriedOnWhatHasHappened(t *testing.T) {
 	}
 	page := b.get("/sandbox/rules/car/backtest")
 	wantPage(t, page, http.StatusOK, "it would have fired 1 time and sent 1 command", "<dt>Events</dt><dd>6</dd>",
-		"Would have fired: send charge (current 10 amps) to ev-charger, make the event battery.full.", `<option value="168h" selected>`)
+		"Would have fired: send charge (current 10\u202fA) to ev-charger, make the event battery.full.", `<option value="168h" selected>`)
 	if strings.Contains(page.body, "which is in force") || strings.Contains(page.body, "It got no further") {
 		t.Error("it was compared with itself, or cut off")
 	}
 	sooner := strings.NewReplacer(`level >= 99`, `level >= 97`, `"10"`, `"12"`).Replace(late)
 	want[object](b.app, http.StatusOK, http.MethodPut, "/v1/rules/car", sooner)
 	wantPage(t, b.get("/sandbox/rules/car"), http.StatusOK, "Try it on what has happened", "Version 2, in force", `action="/sandbox/rules/car/backtest"`)
-	wantPage(t, b.get("/sandbox/rules/car/backtest?last=24h"), http.StatusOK, "it would have fired 2 times and sent 2 commands", "current 12 amps")
+	wantPage(t, b.get("/sandbox/rules/car/backtest?last=24h"), http.StatusOK, "it would have fired 2 times and sent 2 commands", "current 12\u202fA")
 	page = b.get("/sandbox/rules/car/backtest?last=24h&version=1")
 	wantPage(t, page, http.StatusOK, "Compared with version 2, which is in force", "Added commands: 1; removed: 2; changed: 0.", `<option value="24h" selected>`)
-	if !regexp.MustCompile(`(?s)class="removed">.*?charge \(current 12 amps\) to ev-charger.*?class="added">.*?charge \(current 10 amps\) to ev-charger`).MatchString(page.body) {
+	if !regexp.MustCompile(`(?s)class="removed">.*?charge \(current 12\x{202f}A\) to ev-charger.*?class="added">.*?charge \(current 10\x{202f}A\) to ev-charger`).MatchString(page.body) {
 		t.Error("the difference is not shown")
 	}
 	b.app.advance(25 * time.Hour)
@@ -77,7 +77,7 @@ func TestADraftIsTriedBeforeItIsSaved(t *testing.T) {
 	}
 	draft := ruleFields("do", "backtest")
 	tried := b.post("/sandbox/rule-new", draft)
-	wantPage(t, tried, http.StatusOK, "Tried on the last 7 days", "Would have fired: send charge (current 16 amps) to ev-charger.", `value="Full"`)
+	wantPage(t, tried, http.StatusOK, "Tried on the last 7 days", "Would have fired: send charge (current 16\u202fA) to ev-charger.", `value="Full"`)
 	if strings.Contains(tried.body, "which is in force") {
 		t.Error("a new rule was compared with another")
 	}

@@ -38,7 +38,7 @@ func TestADeviceIsCreatedChangedAndDeletedByForms(t *testing.T) {
 		t.Error("sending the form again did not show the same device")
 	}
 	const path = "/sandbox/devices/wallbox"
-	wantPage(t, b.get(path), http.StatusOK, "Acme 11", "5m0s", "http://127.0.0.1:9/c")
+	wantPage(t, b.get(path), http.StatusOK, "Acme 11", "5 min", "http://127.0.0.1:9/c")
 	edit := b.get(path + "/edit")
 	wantPage(t, edit, http.StatusOK, `value="http" selected`, `name="commands" value="charge" checked`, `name="commands" value="idle" checked`)
 	if strings.Contains(edit.body, secret) {
@@ -47,7 +47,7 @@ func TestADeviceIsCreatedChangedAndDeletedByForms(t *testing.T) {
 	form.Set("commands", "idle")
 	form.Set("name", "Garage")
 	form.Set("staleAfter", "")
-	wantPage(t, b.post(path+"/edit", form), http.StatusOK, "The settings were saved.", "Garage", "15m0s")
+	wantPage(t, b.post(path+"/edit", form), http.StatusOK, "The settings were saved.", "Garage", "15 min")
 	d, err := b.app.store.DeviceWithSecret(t.Context(), busbar.Sandbox, "wallbox")
 	must(t, err)
 	if diff := cmp.Diff(busbar.Driver{Kind: busbar.DriverHTTP, URL: "http://127.0.0.1:9/c", Secret: secret}, d.Driver); diff != "" {

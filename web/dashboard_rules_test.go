@@ -124,7 +124,7 @@ func TestStepsAreAddedWithoutScript(t *testing.T) {
 	got := b.post("/sandbox/rule-new", ruleFields("do", "add then emit"))
 	wantPage(t, got, http.StatusOK, `name="then[1].kind" value="emit"`, "Remove Step 2")
 	got = b.post("/sandbox/rule-new", ruleFields("do", "add else_failed push", "then[0].push.command", "battery charge"))
-	wantPage(t, got, http.StatusOK, `name="else_failed[0].kind" value="push"`, `<fieldset class="two" data-for="then[0].push.command" data-value="battery charge">`)
+	wantPage(t, got, http.StatusOK, `name="else_failed[0].kind" value="push"`, `<fieldset class="stack tight" data-for="then[0].push.command" data-value="battery charge">`)
 }
 
 func TestThePanelSaysWhatTheRuleMakesOfAnEvent(t *testing.T) {
@@ -135,7 +135,7 @@ func TestThePanelSaysWhatTheRuleMakesOfAnEvent(t *testing.T) {
 	first := b.app.report("battery", `{"level":99}`)["eventId"].(string)
 	b.app.report("battery", `{"level":50}`)
 	panel := b.post("/sandbox/rule-draft", ruleFields())
-	wantPage(t, panel, http.StatusOK, "It can be used as it is", "state.level is 50", "Were it true, it would then", "Sends charge (current 16 amps) to ev-charger")
+	wantPage(t, panel, http.StatusOK, "It can be used as it is", "state.level is 50", "Were it true, it would then", "Sends charge (current 16\u202fA) to ev-charger")
 	if strings.Contains(panel.body, "<html") {
 		t.Error("the panel is a whole page")
 	}

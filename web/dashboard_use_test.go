@@ -200,7 +200,7 @@ func TestADeviceIsAskedBeforeItIsTold(t *testing.T) {
 
 	command := url.Values{"command": {"charge"}, "parameter-target": {"80"}, "holdFor": {"2h"}}
 	asked := b.post("/sandbox/devices/dev_battery/push", command)
-	wantPage(t, asked, http.StatusOK, "Send this command?", "charge, target 80 percent")
+	wantPage(t, asked, http.StatusOK, "Send this command?", "charge, target 80\u202f%")
 	if got := b.app.send(http.MethodGet, "/v1/actions", ""); strings.Contains(string(got.Data), "act_") {
 		t.Fatal("the command was sent before it was confirmed")
 	}
@@ -211,7 +211,7 @@ func TestADeviceIsAskedBeforeItIsTold(t *testing.T) {
 	command.Set("sure", "yes")
 	command.Set("once", once[1])
 	sent := b.post("/sandbox/devices/dev_battery/push", command)
-	wantPage(t, sent, http.StatusOK, "The command is on its way.", "target 80 percent")
+	wantPage(t, sent, http.StatusOK, "The command is on its way.", "target 80\u202f%")
 	if again := b.post("/sandbox/devices/dev_battery/push", command); again.path != sent.path {
 		t.Errorf("sent twice, it made %s and %s", sent.path, again.path)
 	}

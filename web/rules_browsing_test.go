@@ -37,7 +37,7 @@ func TestANewcomerGetsToTheFirstFiring(t *testing.T) {
 			if !script {
 				c.open(eval[string](c, "location.pathname"))
 			}
-			c.until("its firing", `document.querySelector("main").innerText.includes("Fired: send charge (current 8 amps)")`)
+			c.until("its firing", `document.querySelector("main").innerText.includes("Fired: send charge (current 8\u202fA)")`)
 			if list := a.items("/v1/actions"); len(list) != 1 || list[0]["command"] != "charge" {
 				t.Errorf("actions %v", list)
 			}

@@ -39,6 +39,7 @@ func unaudited() []string {
 	return []string{
 		"POST /v1/devices/{id}/state", "POST /v1/devices/state", "POST /v1/devices/{id}/connection", "POST /v1/actions/{id}/result",
 		"POST /v1/listeners", "POST /v1/listeners/{id}/answers", "DELETE /v1/listeners/{id}", "POST /v1/rules/check", "POST /v1/rules/backtest",
+		"POST /v1/rules/explain",
 	}
 }
 

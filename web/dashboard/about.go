@@ -23,7 +23,7 @@ type Setting = view.Setting
 
 // Span is a duration in words: whole days, or at most two units.
 func Span(d time.Duration) string {
-	if days := d / (24 * time.Hour); days > 1 && d%(24*time.Hour) == 0 {
+	if days := d / (24 * time.Hour); days >= 1 && d%(24*time.Hour) == 0 {
 		return view.Plural(int(days), "day", "days")
 	}
 	return view.Span(d, 2)

@@ -73,6 +73,12 @@ func (q *request) showDevice(status int, form view.Form) error {
 		return err
 	}
 	p.Actions = actions.Items
+	if p.Names, err = q.runNames(); err != nil {
+		return err
+	}
+	if p.Runs, err = q.runsOf(actions.Items, shownFirings); err != nil {
+		return err
+	}
 	if d.Driver.Kind == busbar.DriverSimulator {
 		faults, err := ask[api.List[api.Fault]](q, http.MethodGet, "/v1/simulator/faults", args{query: url.Values{"deviceId": {q.id()}}})
 		if err != nil {
@@ -196,8 +202,12 @@ func listActions(q *request) error {
 	if cursor == "" {
 		f = q.live(f)
 	}
+	names, err := q.runNames()
+	if err != nil {
+		return err
+	}
 	return q.render(http.StatusOK, view.Actions(f, view.ActionsPage{
-		Now: q.now(), Actions: list.Items, Filters: view.Form{Values: shown}, Pages: pages(q.at("/actions"), shown, cursor, list.NextCursor),
+		Now: q.now(), Actions: list.Items, Names: names, Filters: view.Form{Values: shown}, Pages: pages(q.at("/actions"), shown, cursor, list.NextCursor),
 	}))
 }
 
@@ -206,7 +216,11 @@ func showAction(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.render(http.StatusOK, view.Action(q.live(q.frame("actions", "Action")), view.ActionPage{Now: q.now(), Action: a}))
+	names, err := q.runNames()
+	if err != nil {
+		return err
+	}
+	return q.render(http.StatusOK, view.Action(q.live(q.frame("actions", "Action")), view.ActionPage{Now: q.now(), Action: a, Names: names}))
 }
 
 // home is the site that the overview draws: the newest that has a meter; nil when there is none.

@@ -131,7 +131,8 @@ func showEvent(q *request) error {
 		return err
 	}
 	return q.render(http.StatusOK, view.Event(q.live(q.frame("events", event.Type)), view.EventPage{
-		Now: q.now(), Event: event, Names: names, Graph: view.LayOut(graph, string(event.ID), endpoints), Endpoints: endpoints,
+		Now: q.now(), Event: event, Names: names, Endpoints: endpoints,
+		Graph: view.LayOut(graph, string(event.ID), view.GraphNames{Endpoints: endpoints, Rules: names.Rules}),
 	}))
 }
 

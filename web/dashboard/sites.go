@@ -15,7 +15,7 @@ func siteRoutes() []Route {
 	return []Route{
 		get("/{env}/sites", busbar.RoleViewer, listSites),
 		post("/{env}/sites", busbar.RoleOperator, createSite),
-		get("/{env}/sites/{id}", busbar.RoleOperator, editSite),
+		get("/{env}/sites/{id}", busbar.RoleViewer, showSite),
 		post("/{env}/sites/{id}", busbar.RoleOperator, updateSite),
 		post("/{env}/sites/{id}/delete", busbar.RoleOperator, deleteSite),
 	}
@@ -87,7 +87,7 @@ func (q *request) site() (api.Site, error) {
 	return ask[api.Site](q, http.MethodGet, "/v1/sites/{id}", args{params: byID(q.id())})
 }
 
-func editSite(q *request) error {
+func showSite(q *request) error {
 	s, err := q.site()
 	if err != nil {
 		return err
@@ -98,7 +98,22 @@ func editSite(q *request) error {
 			form.Values.Set(name, strconv.FormatFloat(*v, 'f', -1, 64))
 		}
 	}
-	return q.render(http.StatusOK, view.SiteForm(q.frame("sites", "Site"), s, form))
+	return q.showSite(http.StatusOK, s, form)
+}
+
+// showSite shows a site with its devices, maybe with what is wrong with a form that was sent.
+func (q *request) showSite(status int, s api.Site, form view.Form) error {
+	devices, err := ask[api.List[api.Device]](q, http.MethodGet, "/v1/devices", args{query: url.Values{"siteId": {string(s.ID)}, "limit": {"50"}}})
+	if err != nil {
+		return err
+	}
+	f := q.frame("sites", s.Name)
+	if len(form.Errors) == 0 {
+		f = q.live(f)
+	}
+	return q.render(status, view.Site(f, view.SitePage{
+		Now: q.now(), Site: s, Devices: devices.Items, More: devices.NextCursor != nil, Form: form,
+	}))
 }
 
 func updateSite(q *request) error {
@@ -115,9 +130,9 @@ func updateSite(q *request) error {
 		if !q.refused(err, &form, siteFields()...) {
 			return err
 		}
-		return q.render(http.StatusUnprocessableEntity, view.SiteForm(q.frame("sites", "Site"), before, form))
+		return q.showSite(http.StatusUnprocessableEntity, before, form)
 	}
-	return q.done(q.at("/sites"), "The site was saved.")
+	return q.done(q.at("/sites/%s", q.id()), "The site was saved.")
 }
 
 func deleteSite(q *request) error {

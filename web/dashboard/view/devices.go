@@ -28,10 +28,23 @@ type DevicePage struct {
 	Site    api.Site
 	Charts  []Chart
 	Actions []api.Action
-	Faults  []api.Fault
+	// Runs are the newest that commanded the device.
+	Runs   []api.Run
+	Names  Names
+	Faults []api.Fault
 	// Form is one that was refused.
 	Form Form
 	Once string
+}
+
+// SitePage is one site with its devices.
+type SitePage struct {
+	Now     time.Time
+	Site    api.Site
+	Devices []api.Device
+	// More: the site has devices that are not in the list.
+	More bool
+	Form Form
 }
 
 // SitesPage is the list of sites, with the form that makes one.
@@ -45,6 +58,7 @@ type SitesPage struct {
 type ActionsPage struct {
 	Now     time.Time
 	Actions []api.Action
+	Names   Names
 	Filters Form
 	Pages   Pages
 }
@@ -53,6 +67,7 @@ type ActionsPage struct {
 type ActionPage struct {
 	Now    time.Time
 	Action api.ActionDetail
+	Names  Names
 }
 
 func deviceName(d *api.Device) string {
@@ -123,7 +138,7 @@ func reading(f *busbar.Field, v any) string {
 	case nil:
 		return "not known"
 	case float64:
-		text := strconv.FormatFloat(v, 'f', -1, 64)
+		text := number(v)
 		if f.Unit != "" {
 			text += "\u202f" + f.Unit
 		}
@@ -169,6 +184,14 @@ func siteName(sites []api.Site, id busbar.SiteID) string {
 	return string(id)
 }
 
+// place is where a site is.
+func place(s *api.Site) string {
+	if s.Latitude == nil || s.Longitude == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(*s.Latitude, 'f', 3, 64) + ", " + strconv.FormatFloat(*s.Longitude, 'f', 3, 64)
+}
+
 func siteOptions(sites []api.Site) []option {
 	options := []option{{"", "Any"}}
 	for i := range sites {
@@ -208,7 +231,7 @@ func parametersText(p *api.Parameters) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(*p)) {
 		q := (*p)[name]
-		parts = append(parts, fmt.Sprintf("%s %s %s", name, strconv.FormatFloat(q.Value, 'f', -1, 64), q.Unit))
+		parts = append(parts, name+" "+withSign(number(q.Value), q.Unit))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -224,6 +247,31 @@ func actionTone(s busbar.ActionState) (tone, icon string) {
 	case busbar.ActionCancelled:
 	}
 	return "mute", "minus"
+}
+
+// tryText says how a try went.
+func tryText(t *api.Try) string {
+	text := "Try " + strconv.Itoa(t.Number) + ": "
+	switch t.Outcome {
+	case busbar.TryAccepted:
+		return text + "the device took it"
+	case busbar.TryPending:
+		return text + "handed over, the result follows"
+	case busbar.TryRefused:
+		return text + "the device refused it"
+	case busbar.TryFailed:
+		return text + "it did not get through"
+	case busbar.TryInterrupted:
+		return text + "it was cut off, and is made again"
+	case busbar.TryOpen:
+		return text + "under way"
+	}
+	return text + string(t.Outcome)
+}
+
+// title is the command with who is to carry it out.
+func (p ActionPage) title() string {
+	return p.Action.Command + " to " + p.Names.device(p.Action.DeviceID)
 }
 
 func tryTone(o busbar.TryOutcome) string {
@@ -260,7 +308,7 @@ type PushPage struct {
 func (p PushPage) inWords() string {
 	parts := []string{p.Command}
 	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
-		parts = append(parts, fmt.Sprintf("%s %s %s", name, p.Parameters[name], p.Device.Commands[p.Command].Parameters[name].Unit))
+		parts = append(parts, name+" "+withSign(p.Parameters[name], p.Device.Commands[p.Command].Parameters[name].Unit))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -278,8 +326,6 @@ func (p PushPage) sent() map[string]string {
 	}
 	return fields
 }
-
-func bound(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func parameterNames(c busbar.Capability) []string { return slices.Sorted(maps.Keys(c.Parameters)) }
 

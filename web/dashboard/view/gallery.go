@@ -41,24 +41,26 @@ func galleryJSON() json.RawMessage {
 	return json.RawMessage(`{"text":"<script>alert(1)</script>","right to left":"\u202egnp.exe","emoji":"🔌⚡","number":-1.5e3,"yes":true,"none":null,"list":[1,[2,{"deep":"er"}]]}`)
 }
 
-func galleryGraph() Graph {
-	return LayOut(api.Graph{
-		Nodes: []api.GraphNode{
-			{ID: "evt_1", Kind: "event", Label: "device.updated", Status: "accepted"},
-			{ID: "run_1", Kind: "run", Label: "Charge the car when the battery is full", Status: "fired"},
-			{ID: "act_1", Kind: "action", Label: "charge", Status: "completed"},
-			{ID: "evt_2", Kind: "event", Label: "push.completed", Status: "accepted"},
-			{ID: "dlv_1", Kind: "delivery", Label: "ep_1", Status: "delivered"},
-			{ID: "dlv_2", Kind: "delivery", Label: "ep_2", Status: "failed"},
-			{ID: "dlv_3", Kind: "delivery", Label: "ep_1", Status: "pending"},
-		},
-		Edges: []api.GraphEdge{
-			{From: "evt_1", To: "run_1"},
-			{From: "run_1", To: "act_1"},
-			{From: "act_1", To: "evt_2"},
-			{From: "evt_1", To: "dlv_1"},
-			{From: "evt_2", To: "dlv_2"},
-			{From: "evt_2", To: "dlv_3"},
-		},
-	}, "evt_1", nil)
+// galleryGraph has an event that two rules acted on, with deliveries that went well, wait and failed.
+func galleryGraph(now time.Time) Graph {
+	var g api.Graph
+	add := func(from, id, kind, label, status string, later time.Duration) {
+		g.Nodes = append(g.Nodes, api.GraphNode{ID: id, Kind: kind, Label: label, Status: status, At: api.Time(now.Add(later))})
+		if from != "" {
+			g.Edges = append(g.Edges, api.GraphEdge{From: from, To: id})
+		}
+	}
+	add("", "evt_1", "event", "device.updated", "accepted", 0)
+	add("evt_1", "run_1", "run", "Charge the car when the battery is full", "fired", time.Millisecond)
+	add("evt_1", "run_2", "run", "Heat ahead", "fired", time.Millisecond)
+	add("run_1", "act_1", "action", "charge", "completed", 20*time.Millisecond)
+	add("act_1", "evt_2", "event", "push.completed", "accepted", 2*time.Second)
+	add("evt_2", "dlv_1", "delivery", "Energy app", "delivered", 2*time.Second)
+	add("evt_2", "dlv_2", "delivery", "Billing", "failed", 2*time.Second)
+	add("run_2", "act_2", "action", "heat", "acknowledged", 20*time.Millisecond)
+	add("run_2", "act_3", "action", "heat", "failed", 30*time.Millisecond)
+	for i, status := range []string{"delivered", "delivered", "pending", "parked"} {
+		add("evt_1", "dlv_1"+string(rune('a'+i)), "delivery", "ep_1", status, time.Millisecond)
+	}
+	return LayOut(g, "evt_1", GraphNames{})
 }

@@ -248,7 +248,7 @@ func Gallery(f Frame, now time.Time) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = causes(f, galleryGraph()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = causes(f, galleryGraph(now)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -14,7 +14,9 @@ import (
 // Chart is a number over time, as a line.
 type Chart struct {
 	Name, Latest, Lowest, Highest string
-	line, area                    string
+	// From and To are the times of the first and the last point.
+	From, To   time.Time
+	line, area string
 }
 
 // Size of a small chart, in the units of its view box.
@@ -39,7 +41,8 @@ func NewChart(field *busbar.Field, points []api.HistoryPoint) (Chart, bool) {
 		known = append(known, point{time.Time(p.At), v})
 		low, high = min(low, v), max(high, v)
 	}
-	if len(known) < 2 || !known[len(known)-1].at.After(known[0].at) {
+	// What never moved is a number, and stands among the others.
+	if len(known) < 2 || !known[len(known)-1].at.After(known[0].at) || high-low < field.Resolution() {
 		return Chart{}, false
 	}
 	span := known[len(known)-1].at.Sub(known[0].at).Seconds()
@@ -56,8 +59,10 @@ func NewChart(field *busbar.Field, points []api.HistoryPoint) (Chart, bool) {
 		}
 		fmt.Fprintf(&line, "L%.1f %.1f", x, y)
 	}
+	shown := func(v float64) string { return reading(field, field.Round(v)) }
 	return Chart{
-		Name: words(field.Name), Latest: reading(field, known[len(known)-1].v), Lowest: reading(field, low), Highest: reading(field, high),
+		Name: words(field.Name), Latest: shown(known[len(known)-1].v), Lowest: shown(low), Highest: shown(high),
+		From: known[0].at, To: known[len(known)-1].at,
 		line: line.String(), area: line.String() + fmt.Sprintf("L%.0f %.0fL0 %.0fZ", lineWidth, lineHeight, lineHeight),
 	}, true
 }

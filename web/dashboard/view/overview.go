@@ -43,6 +43,8 @@ func (o OverviewPage) verdict() verdict {
 		return verdict{"bad", "warn", "No worker is running", "Events are kept, and delivered when one is back."}
 	case len(troubled) > 0:
 		return verdict{"warn", "warn", Plural(len(troubled), "endpoint needs", "endpoints need") + " attention", "The other deliveries are not delayed by it."}
+	case o.Parked > 0:
+		return verdict{"good", "check", "All is well", UpTo(o.Parked, o.Most) + " parked: they wait for an endpoint that is disabled or catching up."}
 	case o.Pending > 0:
 		return verdict{"good", "check", "All is well", Plural(o.Pending, "delivery is", "deliveries are") + " under way."}
 	default:
@@ -64,6 +66,12 @@ func (o OverviewPage) troubled() []Trouble {
 		switch {
 		case !e.Enabled && e.DisabledReason != "" && sum[busbar.DeliveryParked] > 0:
 			list = append(list, Trouble{e, "Disabled, and " + Plural(sum[busbar.DeliveryParked], "delivery waits", "deliveries wait"), "warn"})
+		case e.Enabled && e.Circuit.State == busbar.CircuitOpen:
+			why := "Failed " + Plural(e.Circuit.Failures, "time", "times") + " in a row"
+			if n := sum[busbar.DeliveryParked]; n > 0 {
+				why += "; " + Plural(n, "delivery waits", "deliveries wait")
+			}
+			list = append(list, Trouble{e, why, "bad"})
 		case sum[busbar.DeliveryFailed] > 0:
 			list = append(list, Trouble{e, Plural(sum[busbar.DeliveryFailed], "delivery has", "deliveries have") + " failed for good", "bad"})
 		}

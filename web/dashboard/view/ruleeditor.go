@@ -134,7 +134,7 @@ func (e *RuleEditor) parameters(s formStep, family busbar.Family, spec *busbar.C
 		known[p.Name] = true
 		list = append(list, parameterInput{
 			name: p.Name, field: s.path + ".push.parameters." + p.Name, id: s.path + "-" + id + "-" + p.Name, units: p.Range.Unit.Accepts(),
-			hint: bound(p.Range.Min) + " to " + bound(p.Range.Max) + " " + string(p.Range.Unit), required: p.Required,
+			hint: number(p.Range.Min) + " to " + withSign(number(p.Range.Max), p.Range.Unit), required: p.Required,
 		})
 	}
 	if !chosen {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"strings"
 	"time"
 
 	"busbar"
@@ -43,6 +44,31 @@ func keyState(k *api.APIKey, now time.Time) (tone, icon, text string) {
 	default:
 		return "good", "check", "valid"
 	}
+}
+
+// browserName is what a browser says of itself, made short. What is not known is shown as it is.
+func browserName(agent string) string {
+	name := ""
+	for _, b := range []struct{ token, name string }{
+		{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"HeadlessChrome/", "Chrome"}, {"Chrome/", "Chrome"}, {"Version/", "Safari"},
+	} {
+		if _, rest, ok := strings.Cut(agent, b.token); ok {
+			version, _, _ := strings.Cut(rest, ".")
+			name = b.name + " " + Short(version, 6)
+			break
+		}
+	}
+	if name == "" {
+		return Short(agent, 60)
+	}
+	for _, s := range []struct{ token, name string }{
+		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+	} {
+		if strings.Contains(agent, s.token) {
+			return name + " on " + s.name
+		}
+	}
+	return name
 }
 
 // UsersPage is the list of people, with the form that invites one.

@@ -177,11 +177,14 @@ func Decisions() []rules.Decision {
 	}
 }
 
+// decisionText is a decision as it is said.
+func decisionText(d rules.Decision) string { return strings.ReplaceAll(string(d), "_", " ") }
+
 // decisionOptions are the decisions that one may ask for.
 func decisionOptions() []option {
 	list := []option{{"", "Any"}}
 	for _, d := range Decisions() {
-		list = append(list, option{string(d), Sentence(strings.ReplaceAll(string(d), "_", " "))})
+		list = append(list, option{string(d), Sentence(decisionText(d))})
 	}
 	return list
 }
@@ -203,11 +206,24 @@ type Names struct {
 
 func (n Names) rule(id busbar.RuleID) string { return cmp.Or(n.Rules[id], string(id)) }
 
+func (n Names) device(id busbar.DeviceID) string { return cmp.Or(n.Devices[id], string(id)) }
+
 // RunPage is one run.
 type RunPage struct {
 	Now   time.Time
 	Run   api.Run
 	Names Names
+	// Actions are those of its steps, as far as they are known.
+	Actions map[busbar.ActionID]api.Action
+}
+
+// actionText is what a step told a device, as the label of a link to it.
+func (p RunPage) actionText(id busbar.ActionID) string {
+	a, known := p.Actions[id]
+	if !known {
+		return string(id)
+	}
+	return a.Command + quantitiesText(a.Parameters) + " to " + p.Names.device(a.DeviceID) + ", " + string(a.State)
 }
 
 // keyText names what a run's edge belongs to.

@@ -22,15 +22,15 @@ func TestASentenceSaysWhyEachRunEnded(t *testing.T) {
 		run  api.Run
 		want string
 	}{
-		"fired": {api.Run{Decision: rules.DecisionFired, Plan: charge, Status: busbar.RunDone}, "Fired: send charge (current 16 amps) to Garage."},
+		"fired": {api.Run{Decision: rules.DecisionFired, Plan: charge, Status: busbar.RunDone}, "Fired: send charge (current 16\u202fA) to Garage."},
 		"fired and failed": {
 			api.Run{Decision: rules.DecisionFired, Plan: charge, Status: busbar.RunFailed, Steps: []api.RunStep{{Status: "failed", Message: "the device is offline"}}},
-			"Fired: send charge (current 16 amps) to Garage, which failed: the device is offline.",
+			"Fired: send charge (current 16\u202fA) to Garage, which failed: the device is offline.",
 		},
-		"fired and under way":       {api.Run{Decision: rules.DecisionFired, Plan: charge, Status: busbar.RunOpen}, "Fired: send charge (current 16 amps) to Garage, which is under way."},
+		"fired and under way":       {api.Run{Decision: rules.DecisionFired, Plan: charge, Status: busbar.RunOpen}, "Fired: send charge (current 16\u202fA) to Garage, which is under way."},
 		"fired an event":            {api.Run{Decision: rules.DecisionFired, Plan: &api.RunPlan{Emission: &rules.Emission{Type: "a.b"}}}, "Fired: make the event a.b."},
 		"fired with a guard":        {api.Run{Decision: rules.DecisionFired, Plan: &api.RunPlan{Status: rules.StepNotNow}}, "Fired: its first step had nothing to send."},
-		"shadowed":                  {api.Run{Decision: rules.DecisionShadowed, Plan: charge}, "Would have fired, and in shadow sent nothing: send charge (current 16 amps) to Garage."},
+		"shadowed":                  {api.Run{Decision: rules.DecisionShadowed, Plan: charge}, "Would have fired, and in shadow sent nothing: send charge (current 16\u202fA) to Garage."},
 		"false":                     {api.Run{Decision: rules.DecisionFalse, Clauses: level}, "Did not fire: state.level is 97.5, the condition needs >= 99."},
 		"false without its clauses": {api.Run{Decision: rules.DecisionFalse}, "Did not fire: the condition is false."},
 		"false in a part": {

@@ -53,6 +53,15 @@ func Span(d time.Duration, most int) string {
 	return strings.Join(parts, " ")
 }
 
+// spanText is a duration such as 15m0s as people say it.
+func spanText(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return text
+	}
+	return Span(d, 2)
+}
+
 // stamp is a time for machines.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
