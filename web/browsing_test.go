@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -174,4 +175,18 @@ func TestThePagesWorkWithTheKeyboardAlone(t *testing.T) {
 	if strings.Contains(a.logs.String(), "page failed") {
 		t.Error(a.logs.String())
 	}
+}
+
+// Pages that do not wait for the counts of a day get them by themselves.
+func TestAPageThatIsAheadOfItsCountsCatchesUp(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{patience: time.Nanosecond})
+	b := newBrowser(t, a)
+	admin := a.addUser("Ada", busbar.RoleAdmin)
+	a.cluster.deliverAtOnce()
+	a.createDelivery()
+	c := newChrome(t, b.server.URL)
+	c.signInAs(a, admin)
+	c.open("/sandbox")
+	c.until("the counts", `document.querySelector("[data-counting]") === null && document.querySelector(".chart[role=img]").getAttribute("aria-label").includes("1 delivered")`)
 }

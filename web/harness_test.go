@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -58,6 +59,7 @@ type options struct {
 	timeout   time.Duration
 	retention time.Duration
 	gallery   bool
+	patience  time.Duration
 }
 
 func newApp(t testing.TB, opt options) *app {
@@ -81,6 +83,9 @@ func newApp(t testing.TB, opt options) *app {
 	must(t, err)
 	a.intake = in
 	t.Cleanup(func() {
+		if a.server != nil {
+			a.server.EndFeeds()
+		}
 		in.Close()
 		starter.Close()
 		must(t, a.store.Close())
@@ -98,6 +103,7 @@ func newApp(t testing.TB, opt options) *app {
 			{Name: "Audit log", Value: web.Span(busbar.AuditTime)},
 		}}},
 		WorkflowRetention: opt.retention, Version: "1.2.3", RateLimit: opt.rateLimit, Gallery: opt.gallery,
+		CountPatience: cmp.Or(opt.patience, pageTime),
 	}
 	if cfg.Guard == nil {
 		cfg.Guard, err = webhook.NewGuard(webhook.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})

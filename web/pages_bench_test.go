@@ -66,7 +66,7 @@ func (a *app) session(tb testing.TB, user busbar.User) *http.Cookie {
 // bench is an app a day in which was busy, and its pages.
 func bench(tb testing.TB) (a *app, paths []string) {
 	tb.Helper()
-	a = newApp(tb, options{})
+	a = newApp(tb, options{patience: 25 * time.Millisecond})
 	tb.Cleanup(a.server.EndFeeds)
 	good, _ := a.createEndpoint(`{"url":"http://127.0.0.1:9001/hook"}`)
 	bad, _ := a.createEndpoint(`{"url":"http://127.0.0.1:9002/hook","description":"Fails now and then"}`)

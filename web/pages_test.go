@@ -77,9 +77,11 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	create("/v1/endpoints/"+text(good["id"])+"/replay", `{"since":"2026-01-01T00:00:00Z"}`)
 	job := text(create("/v1/endpoints/"+text(bad["id"])+"/recover", `{"since":"2026-01-01T00:00:00Z"}`)["jobId"])
 	a.resendSome(busbar.JobID(job))
+	failed := text(a.items("/v1/deliveries?status=failed")[0]["id"])
 	paths = map[string]string{
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
 		"event": "/sandbox/events/" + text(last["eventId"]), "deliveries": "/sandbox/deliveries", "delivery": "/sandbox/deliveries/" + string(failing.ID),
+		"delivery-failed": "/sandbox/deliveries/" + failed,
 		"endpoints": "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
 		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete",
 		"endpoint-recover": endpoint + "/recover", "endpoint-replay": endpoint + "/replay", "jobs": "/sandbox/jobs", "jobs-empty": "/live/jobs",

@@ -22,18 +22,25 @@ func (a *app) furnishRules() (paths map[string]string) {
 		`"if":"state.level > 60","edge":"every","then":[{"emit":{"type":"battery.level","data":{"level":"state.level"}}}]}`)
 	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", `{"id":"night","name":"Back to balanced at night","mode":"disabled","on":["device.updated"],"deviceType":"battery",`+
 		`"if":"inWindow(\"22:00\", \"06:00\")","then":[{"push":{"device":"device","command":"auto.balanced"}}]}`)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", `{"id":"surplus","name":"Keep what the roof makes","mode":"active","on":["device.updated"],"deviceType":"meter",`+
+		`"if":"state.importPower < -1 and any(site.batteries, .state.level < 95)",`+
+		`"then":[{"push":{"device":"site.batteries","command":"charge","parameters":{"power":{"value":"clamp(-state.importPower, 0, 5)","unit":"kw"}}}},`+
+		`{"push":{"device":"site.evChargers","command":"idle"}}]}`)
 	a.report("dev_battery", `{"level":99.5}`)
 	a.report("dev_battery", `{"level":61}`)
 	a.report("dev_meter", `{"importPower":-4.2}`)
 	a.report("dev_charger", `{"isConnected":true}`)
 	event := a.report("dev_battery", `{"level":62.5}`)["eventId"].(string)
 	run := a.items("/v1/runs?decision=shadowed")[0]["id"].(string)
+	fired := a.items("/v1/runs?decision=fired")[0]
+	action := a.items("/v1/actions?ruleId=surplus")[0]["id"].(string)
 	return map[string]string{
 		"rules": "/sandbox/rules", "rules-empty": "/live/rules", "rule": "/sandbox/rules/battery_full", "rule-edit": "/sandbox/rules/battery_full/edit",
 		"rule-backtest": "/sandbox/rules/level_news/backtest", "rule-backtest-other": "/sandbox/rules/battery_full/backtest?version=1",
 		"rule-yaml": "/sandbox/rules/battery_full/edit?as=yaml", "rule-new": "/sandbox/rule-new", "rule-library": "/sandbox/rule-library",
 		"rule-version": "/sandbox/rules/battery_full/versions/1", "rule-newest": "/sandbox/rules/battery_full/versions/2", "rule-delete": "/sandbox/rules/night/delete",
-		"automation": "/sandbox/automation", "runs": "/sandbox/runs", "runs-empty": "/live/runs", "run": "/sandbox/runs/" + run,
+		"automation": "/sandbox/automation", "runs": "/sandbox/runs", "runs-empty": "/live/runs", "run": "/sandbox/runs/" + run, "run-fired": "/sandbox/runs/" + text(fired["id"]),
+		"rule-fired": "/sandbox/rules/surplus", "event-fired": "/sandbox/events/" + text(fired["eventId"]), "action": "/sandbox/actions/" + action,
 		"event-rules": "/sandbox/events/" + event,
 	}
 }

@@ -87,6 +87,8 @@ type Config struct {
 	Gallery bool
 	// Settings are shown on the dashboard's page about the server. None of them may be secret.
 	Settings []Settings
+	// CountPatience is how long a page of the dashboard waits for counts before it shows those it has; zero is 25 ms.
+	CountPatience time.Duration
 }
 
 // Span is a duration in words, for settings.
@@ -135,6 +137,7 @@ func New(cfg Config) (*Server, error) {
 	s.dashboard, err = dashboard.New(dashboard.Config{
 		API: a, Users: cfg.Store, Sessions: cfg.Store, Audit: cfg.Store, Counter: cfg.Store, Watcher: cfg.Store, Logger: cfg.Logger,
 		Now: cfg.Now, PublicURL: cfg.PublicURL, TemporalUIURL: cfg.TemporalUIURL, Version: cfg.Version, Gallery: cfg.Gallery, Settings: cfg.Settings,
+		CountPatience: cfg.CountPatience,
 		Ready: func(ctx context.Context) dashboard.Readiness { return dashboard.Readiness(cfg.Ready(ctx)) },
 	})
 	if err != nil {

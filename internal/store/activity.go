@@ -31,7 +31,7 @@ type bucketRow struct {
 // CountMade counts the deliveries that were made in each stretch of time, whatever their status. A stretch that is over
 // keeps its count until its deliveries are purged, so callers may remember it.
 func (s *Store) CountMade(ctx context.Context, env busbar.Environment, since, until time.Time, width time.Duration, perEndpoint bool) ([]Bucket, error) {
-	// Index only: deliveries_by_endpoint or deliveries_list.
+	// Index only: deliveries_list.
 	return s.countDeliveries(ctx, env, since, until, width, perEndpoint, "''", "")
 }
 

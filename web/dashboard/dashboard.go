@@ -2,6 +2,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -78,6 +79,8 @@ type Config struct {
 	Version       string
 	// Gallery serves the page of all components, for those who work on the dashboard.
 	Gallery bool
+	// CountPatience is how long a page waits for the counts of a day before it shows those it has; 25 ms unless set.
+	CountPatience time.Duration
 	// Settings are shown on the page about the server.
 	Settings []Settings
 	// Ready says how well events are served.
@@ -114,10 +117,14 @@ func New(cfg Config) (*Dashboard, error) {
 	}
 	return &Dashboard{
 		cfg: cfg, origins: http.NewCrossOriginProtection(), throttle: newThrottle(cfg.Now),
-		hub: newHub(cfg.Watcher, cfg.Logger), history: newHistory(cfg.Counter, cfg.Now),
+		hub: newHub(cfg.Watcher, cfg.Logger), history: newHistory(cfg.Counter, cfg.Now, cmp.Or(cfg.CountPatience, countPatience)),
 		secure: strings.HasPrefix(cfg.PublicURL, "https://"),
 	}, nil
 }
 
-// EndFeeds ends the live feeds, which would otherwise never end by themselves. Pages that are open ask again.
-func (d *Dashboard) EndFeeds() { d.hub.close() }
+// EndFeeds ends the live feeds, which would otherwise never end by themselves, and counts that are under way. Pages that are
+// open ask again.
+func (d *Dashboard) EndFeeds() {
+	d.hub.close()
+	d.history.close()
+}

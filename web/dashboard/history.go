@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,22 +13,38 @@ import (
 
 // history counts deliveries by the hour. How many were made in an hour that is over does not change, so it is asked once;
 // how many of them are not delivered is asked anew, but at most once a second whoever asks, and less often the longer it takes.
+// Pages do not wait for a count that takes long: they show what was counted last, say so, and ask again.
 type history struct {
 	counter Counter
 	now     func() time.Time
+	// patience is how long a page waits for a count.
+	patience time.Duration
 
-	mu   sync.Mutex
-	envs map[busbar.Environment]*envHistory
+	ctx  context.Context //nolint:containedctx // that of counts, which outlive the request that began them
+	stop context.CancelFunc
+
+	mu     sync.Mutex
+	envs   map[busbar.Environment]*envHistory
+	counts sync.WaitGroup
+	closed bool
 }
 
 type envHistory struct {
-	mu sync.Mutex
-	// made counts by endpoint and hour.
+	// made counts by endpoint and hour. Only the count under way touches it.
 	made map[time.Time]map[busbar.EndpointID]int
 	// latest is the last answer, which is good until its time.
 	latest *view.Day
 	at     time.Time
 	until  time.Time
+	// under is the count under way; nil when there is none.
+	under *count
+}
+
+// count is one that goes on. Its result is there once done is closed.
+type count struct {
+	done chan struct{}
+	day  *view.Day
+	err  error
 }
 
 const (
@@ -38,34 +55,88 @@ const (
 	latestMost  = 10 * time.Second
 	// settled is how long an hour must be over before its count is kept: clocks of several processes differ a little.
 	settled = 2 * time.Minute
+	// countPatience leaves most of the 50 ms of a page to the page.
+	countPatience = 25 * time.Millisecond
 )
 
-func newHistory(c Counter, now func() time.Time) *history {
-	return &history{counter: c, now: now, envs: make(map[busbar.Environment]*envHistory)}
+func newHistory(c Counter, now func() time.Time, patience time.Duration) *history {
+	h := &history{counter: c, now: now, patience: patience, envs: make(map[busbar.Environment]*envHistory)}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
 }
 
-func (h *history) of(env busbar.Environment) *envHistory {
+// close ends the counts that are under way, and waits for them.
+func (h *history) close() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.closed = true
+	h.mu.Unlock()
+	h.stop()
+	h.counts.Wait()
+}
+
+// day gives the last 24 hours of an environment, as far as they are counted. It is shared: never change it.
+func (h *history) day(ctx context.Context, env busbar.Environment) (*view.Day, error) {
+	now := h.now().UTC()
+	h.mu.Lock()
 	e := h.envs[env]
 	if e == nil {
 		e = &envHistory{made: make(map[time.Time]map[busbar.EndpointID]int)}
 		h.envs[env] = e
 	}
-	return e
-}
-
-// day gives the last 24 hours of an environment. It is shared: never change it.
-func (h *history) day(ctx context.Context, env busbar.Environment) (*view.Day, error) {
-	e := h.of(env)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := h.now().UTC()
 	if e.latest != nil && now.Before(e.until) && !now.Before(e.at) {
+		defer h.mu.Unlock()
 		return e.latest, nil
 	}
-	first := now.Truncate(time.Hour).Add(-(shownHours - 1) * time.Hour)
-	if err := h.count(ctx, env, e, first, now); err != nil {
+	shown := view.NewDay(firstHour(now), shownHours)
+	if e.latest != nil {
+		*shown = *e.latest
+	}
+	shown.Counting = true
+	if e.under == nil && !h.closed {
+		e.under = &count{done: make(chan struct{})}
+		h.counts.Go(func() { h.run(env, e, now) })
+	}
+	under := e.under
+	h.mu.Unlock()
+	if under == nil {
+		return shown, nil
+	}
+	patience := time.NewTimer(h.patience)
+	defer patience.Stop()
+	select {
+	case <-under.done:
+		if errors.Is(under.err, context.Canceled) {
+			return shown, nil
+		}
+		return under.day, under.err
+	case <-patience.C:
+		return shown, nil
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // nobody reads it any more
+	}
+}
+
+// run carries out a count, and hands it to those who wait.
+func (h *history) run(env busbar.Environment, e *envHistory, now time.Time) {
+	day, err := h.count(h.ctx, env, e, now)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		took := h.now().Sub(now)
+		e.latest, e.at, e.until = day, now, now.Add(min(max(latestTime, latestShare*took), latestMost))
+	}
+	e.under.day, e.under.err = day, err
+	close(e.under.done)
+	e.under = nil
+}
+
+func firstHour(now time.Time) time.Time {
+	return now.Truncate(time.Hour).Add(-(shownHours - 1) * time.Hour)
+}
+
+func (h *history) count(ctx context.Context, env busbar.Environment, e *envHistory, now time.Time) (*view.Day, error) {
+	first := firstHour(now)
+	if err := h.countMade(ctx, env, e, first, now); err != nil {
 		return nil, err
 	}
 	open, err := h.counter.CountUndelivered(ctx, env, first, now.Add(time.Hour), time.Hour, true)
@@ -82,16 +153,12 @@ func (h *history) day(ctx context.Context, env busbar.Environment) (*view.Day, e
 		day.Add(b.EndpointID, b.Start, b.Status, b.Count)
 		day.Add(b.EndpointID, b.Start, busbar.DeliveryDelivered, -b.Count)
 	}
-	if day.Events, err = h.counter.CountEvents(ctx, env, first, now.Add(time.Hour)); err != nil {
-		return nil, err
-	}
-	took := h.now().Sub(now)
-	e.latest, e.at, e.until = day, now, now.Add(min(max(latestTime, latestShare*took), latestMost))
-	return day, nil
+	day.Events, err = h.counter.CountEvents(ctx, env, first, now.Add(time.Hour))
+	return day, err
 }
 
-// count fills in the hours that are not known yet, and the one under way.
-func (h *history) count(ctx context.Context, env busbar.Environment, e *envHistory, first, now time.Time) error {
+// countMade fills in the hours that are not known yet, and the one under way.
+func (h *history) countMade(ctx context.Context, env busbar.Environment, e *envHistory, first, now time.Time) error {
 	for hour := range e.made {
 		if hour.Before(first) || now.Sub(hour.Add(time.Hour)) < settled {
 			delete(e.made, hour)

@@ -3,6 +3,8 @@
   "use strict";
   const $$ = (selector, root = document) => Array.from(root.querySelectorAll(selector));
 
+  let paused = false, missed = false;
+
   // Times in words, and how long until the next try.
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
   const span = (seconds) => {
@@ -27,7 +29,10 @@
   };
   setInterval(tick, 1000);
 
+  let recount;
   const wire = (root) => {
+    clearTimeout(recount);
+    if (root.querySelector("[data-counting]")) recount = setTimeout(() => { if (!paused) htmx.trigger("#feed", "changed"); }, 400);
     for (const button of $$("button[data-copy]", root)) button.hidden = !navigator.clipboard;
     tick();
   };
@@ -74,7 +79,6 @@
   });
 
   // Live pages ask for themselves again when the server says that something has changed.
-  let paused = false, missed = false;
   const state = (value) => {
     for (const el of $$(".live")) {
       el.dataset.state = value;

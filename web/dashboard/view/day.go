@@ -34,6 +34,8 @@ type Day struct {
 	Hours  []Counts
 	Total  Counts
 	Events int
+	// Counting: it is being counted, and these are older counts, or none.
+	Counting bool
 	// each is by endpoint.
 	each map[busbar.EndpointID][]Counts
 }

@@ -209,14 +209,6 @@ func (n *graphNode) sub() string {
 	return strings.Join(parts, ", ")
 }
 
-// said is a node for those who do not see the picture.
-func (n *graphNode) said() string {
-	if n.status == "" {
-		return "event " + n.label
-	}
-	return n.kind + " " + n.label + ", " + strings.ReplaceAll(n.status, "_", " ")
-}
-
 // after is how long something took, as short as it can be said.
 func after(d time.Duration) string {
 	switch {
