@@ -82,7 +82,7 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		"overview": "/sandbox", "overview-empty": "/live", "events": "/sandbox/events", "events-empty": "/live/events",
 		"event": "/sandbox/events/" + text(last["eventId"]), "deliveries": "/sandbox/deliveries", "delivery": "/sandbox/deliveries/" + string(failing.ID),
 		"delivery-failed": "/sandbox/deliveries/" + failed,
-		"endpoints": "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
+		"endpoints":       "/sandbox/endpoints", "endpoints-empty": "/live/endpoints", "endpoint": endpoint, "endpoint-edit": endpoint + "/edit",
 		"endpoint-new": "/live/endpoints/new", "endpoint-delete": endpoint + "/delete",
 		"endpoint-recover": endpoint + "/recover", "endpoint-replay": endpoint + "/replay", "jobs": "/sandbox/jobs", "jobs-empty": "/live/jobs",
 		"job": "/sandbox/jobs/" + job, "event-types": "/sandbox/event-types",

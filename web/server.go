@@ -138,7 +138,7 @@ func New(cfg Config) (*Server, error) {
 		API: a, Users: cfg.Store, Sessions: cfg.Store, Audit: cfg.Store, Counter: cfg.Store, Watcher: cfg.Store, Logger: cfg.Logger,
 		Now: cfg.Now, PublicURL: cfg.PublicURL, TemporalUIURL: cfg.TemporalUIURL, Version: cfg.Version, Gallery: cfg.Gallery, Settings: cfg.Settings,
 		CountPatience: cfg.CountPatience,
-		Ready: func(ctx context.Context) dashboard.Readiness { return dashboard.Readiness(cfg.Ready(ctx)) },
+		Ready:         func(ctx context.Context) dashboard.Readiness { return dashboard.Readiness(cfg.Ready(ctx)) },
 	})
 	if err != nil {
 		return nil, err

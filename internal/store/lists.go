@@ -35,7 +35,19 @@ type DeliveryFilter struct {
 
 // Events gives events, newest first by the time received.
 func (s *Store) Events(ctx context.Context, env busbar.Environment, f EventFilter, req busbar.PageRequest) (busbar.Page[busbar.Event], error) {
-	// events_by_device, events_by_type or events_list; a prefix of types or a site is looked for along events_list.
+	if strings.HasSuffix(f.Type, "*") && f.DeviceID == "" {
+		types, rare, err := rareTypes(s.read.WithContext(ctx), env, f.Type)
+		if err != nil {
+			return busbar.Page[busbar.Event]{}, err
+		}
+		if rare {
+			// events_by_type
+			q := s.read.WithContext(ctx).Where("environment = ? AND type IN ?", string(env), types)
+			q = equal(q, hidden("site_id"), string(f.SiteID))
+			return page(between(q, "+received_at", f.Since, f.Until), req, "+received_at", (*eventRow).position, (*eventRow).event)
+		}
+	}
+	// events_by_device, events_by_site, events_by_type or events_list; a prefix of types that are frequent is looked for along them.
 	q := s.read.WithContext(ctx).Where("environment = ?", string(env))
 	q = equal(q, "device_id", string(f.DeviceID))
 	q = equal(q, "site_id", string(f.SiteID))
@@ -74,6 +86,20 @@ func (s *Store) DeliveriesOfEvent(ctx context.Context, env busbar.Environment, i
 
 // Deliveries gives deliveries, newest first.
 func (s *Store) Deliveries(ctx context.Context, env busbar.Environment, f DeliveryFilter, req busbar.PageRequest) (busbar.Page[busbar.Delivery], error) {
+	if f.Type != "" && f.EventID == "" {
+		types, rare, err := rareTypes(s.read.WithContext(ctx), env, f.Type)
+		if err != nil {
+			return busbar.Page[busbar.Delivery]{}, err
+		}
+		if rare {
+			// events_by_type, and deliveries_by_event for each.
+			events := s.read.WithContext(ctx).Table("events").Select("id").Where("environment = ? AND type IN ?", string(env), types)
+			q := s.read.WithContext(ctx).Where("environment = ? AND event_id IN (?)", string(env), events)
+			q = equal(q, hidden("endpoint_id"), string(f.EndpointID))
+			q = equal(q, hidden("status"), string(f.Status))
+			return page(between(q, "+created_at", f.Since, f.Until), req, "+created_at", (*deliveryRow).position, (*deliveryRow).delivery)
+		}
+	}
 	// deliveries_by_event, deliveries_by_endpoint, deliveries_by_status or deliveries_list.
 	q := s.read.WithContext(ctx).Where("environment = ?", string(env))
 	q = equal(q, "endpoint_id", string(f.EndpointID))

@@ -74,6 +74,7 @@ func TestEventsAreFilteredAndPaged(t *testing.T) {
 			"site":         {store.EventFilter{SiteID: "site_1"}, "4 2 1"},
 			"since, until": {store.EventFilter{Since: start.Add(2 * time.Minute), Until: start.Add(4 * time.Minute)}, "3 2"},
 			"both":         {store.EventFilter{Type: "push.*", DeviceID: "dev_1"}, "4 1"},
+			"prefix, site": {store.EventFilter{Type: "push*", SiteID: "site_1", Since: start.Add(2 * time.Minute)}, "4 2"},
 			"none":         {store.EventFilter{Type: "push"}, ""},
 		} {
 			var got []string
@@ -147,6 +148,10 @@ func TestDeliveriesAreFilteredAndKeepTheirAttempts(t *testing.T) {
 			"pending":   {store.DeliveryFilter{Status: busbar.DeliveryPending}, "a"},
 			"delivered": {store.DeliveryFilter{Status: busbar.DeliveryDelivered}, "b"},
 			"type":      {store.DeliveryFilter{Type: "push.*"}, "b a"},
+			"one type":  {store.DeliveryFilter{Type: "push.failed"}, "b a"},
+			"no type":   {store.DeliveryFilter{Type: "pull.*"}, ""},
+			"narrow":    {store.DeliveryFilter{Type: "push.*", EndpointID: "ep_1", Status: busbar.DeliveryPending, Until: start.Add(time.Second)}, "a"},
+			"too late":  {store.DeliveryFilter{Type: "push.*", Since: start.Add(time.Second)}, ""},
 			"since":     {store.DeliveryFilter{Since: start.Add(time.Second)}, "c"},
 			"until":     {store.DeliveryFilter{Until: start.Add(time.Second)}, "b a"},
 		} {
@@ -185,5 +190,41 @@ func TestDeliveriesAreFilteredAndKeepTheirAttempts(t *testing.T) {
 		}
 		_, err = s.Delivery(t.Context(), busbar.Sandbox, a.ID)
 		wantCode(t, err, busbar.CodeNotFound)
+	})
+}
+
+// What is rare is read by its type, what is frequent along the list: both give the same.
+func TestFrequentTypesAreListedAsRareOnesAre(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		const many = 2001 // one more than is rare
+		batch := make([]store.Accepted, 0, many+1)
+		for i := range many {
+			e := newEvent(s, "device.updated")
+			if i == many/2 {
+				e.Type = "device.connected"
+			}
+			d := newDelivery(s, "ep_1", busbar.DeliveryDelivered)
+			d.EventID, d.EventType, d.WorkflowID = e.ID, e.Type, e.WorkflowID()
+			batch = append(batch, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}})
+			s.clock.advance(time.Second)
+		}
+		err := s.Decide(t.Context(), []busbar.Environment{busbar.Live}, func(tx *store.DecisionTx) error { return tx.Insert(batch) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pattern, want := range map[string]int{"device.*": 200, "device.updated": 200, "device.c*": 1, "device.connected": 1, "push.*": 0} {
+			events, err := s.Events(t.Context(), busbar.Live, store.EventFilter{Type: pattern}, busbar.PageRequest{Limit: 200})
+			if err != nil || len(events.Items) != want {
+				t.Errorf("%s: %d events, %v", pattern, len(events.Items), err)
+			}
+			deliveries, err := s.Deliveries(t.Context(), busbar.Live, store.DeliveryFilter{Type: pattern}, busbar.PageRequest{Limit: 200})
+			if err != nil || len(deliveries.Items) != want {
+				t.Errorf("%s: %d deliveries, %v", pattern, len(deliveries.Items), err)
+			}
+			if want > 1 && (events.Items[0].ID != batch[many-1].Event.ID || deliveries.Items[0].EventID != batch[many-1].Event.ID) {
+				t.Errorf("%s: the newest is not first", pattern)
+			}
+		}
 	})
 }

@@ -56,7 +56,7 @@ func TestTheGraphIsAPictureAndAList(t *testing.T) {
 		// The deliveries of another event are one node.
 		`href="/sandbox/deliveries?eventId=evt_2"`: 2, `>2 deliveries</text>`: 1, `>1 parked, 1 failed</text>`: 1, `dlv_2`: 0,
 		// A rule that rested led to nothing.
-		`run_1`:                                 0,
+		`run_1`:          0,
 		`>charge</text>`: 1, `>completed</text>`: 1, `aria-current="page"`: 1, `class="edge"`: 5,
 	} {
 		if got := strings.Count(page, what); got != times {
