@@ -90,6 +90,17 @@ func (c *cluster) ExecuteWorkflow(
 	return nil, nil
 }
 
+func (c *cluster) SignalWorkflow(_ context.Context, id, _, _ string, _ any) error {
+	switch {
+	case c.away:
+		return errAway
+	case c.known[id] != running:
+		return serviceerror.NewNotFound("no such workflow")
+	}
+	c.woken = append(c.woken, id)
+	return nil
+}
+
 const (
 	running    = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 	terminated = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED

@@ -29,6 +29,8 @@ type RuleReconciler struct {
 	logger     *slog.Logger
 	runs       store.RunPosition
 	holds      store.HoldPosition
+	// watched are the rules that had a window when it last looked.
+	watched map[store.RuleRef]bool
 }
 
 // NewRuleReconciler makes a reconciler.
@@ -141,12 +143,19 @@ func (r *RuleReconciler) hold(ctx context.Context, h store.RuleStart) error {
 }
 
 // windows tells the workflows of windows whose rules were saved within a time, and with all sees to it that the others have one:
-// whoever saved them may have died before, and so may they.
+// whoever saved them may have died before, and so may they. It also tells those whose rules have no window any more, because they were
+// disabled, deleted, or saved without it: nothing would open, but they would be there for hours.
 func (r *RuleReconciler) windows(ctx context.Context, within time.Duration, all bool, failed *failures) error {
 	rules, err := r.dispatcher.store.WindowedRules(ctx)
 	if err != nil {
 		return err
 	}
+	was := r.watched
+	r.watched = make(map[store.RuleRef]bool, len(rules))
+	for i := range rules {
+		r.watched[store.RuleRef{Environment: rules[i].Environment, ID: rules[i].ID}] = true
+	}
+	r.tellOver(ctx, was, failed)
 	for i := range rules {
 		touch := r.dispatcher.WatchWindow
 		if r.now().Sub(rules[i].UpdatedAt) < within {
@@ -159,4 +168,22 @@ func (r *RuleReconciler) windows(ctx context.Context, within time.Duration, all 
 		}
 	}
 	return nil
+}
+
+// tellOver tells the workflows of windows that were watched and are no more. What could not be told is told the next time.
+func (r *RuleReconciler) tellOver(ctx context.Context, was map[store.RuleRef]bool, failed *failures) {
+	away := false
+	for ref := range was {
+		switch {
+		case r.watched[ref]:
+			continue
+		case !away:
+			err := r.dispatcher.WindowOver(ctx, ref.Environment, ref.ID)
+			if err == nil {
+				continue
+			}
+			away = failed.add(err)
+		}
+		r.watched[ref] = true
+	}
 }

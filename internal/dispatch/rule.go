@@ -87,6 +87,17 @@ func (d *Dispatcher) RuleChanged(ctx context.Context, env busbar.Environment, id
 	return nil
 }
 
+// WindowOver has the workflow of a window that does not open any more look at its rule again, which ends it.
+func (d *Dispatcher) WindowOver(ctx context.Context, env busbar.Environment, id busbar.RuleID) error {
+	ctx, cancel := context.WithTimeout(ctx, drainPatience)
+	defer cancel()
+	err := d.client.SignalWorkflow(ctx, busbar.WindowWorkflowID(env, id), "", workflows.ChangedSignal, nil)
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); err != nil && !gone {
+		return fmt.Errorf("tell the window of %s that it is over: %w", id, err)
+	}
+	return nil
+}
+
 func windowInput(env busbar.Environment, id busbar.RuleID) workflows.WindowRuleInput {
 	return workflows.WindowRuleInput{Environment: env, RuleID: id}
 }

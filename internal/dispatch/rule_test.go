@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,4 +152,36 @@ func TestWindowsAreWatched(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	must(t, w.ruleRound(t, &ended{}))
 	w.check(t, nil, []string{id})
+}
+
+// A rule that is disabled, or deleted, has no window any more: its workflow is told, also when Temporal is away at first.
+func TestAWindowThatIsNoMoreIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ids := make(map[busbar.RuleID]string)
+	for _, rule := range []busbar.RuleID{"rule_disabled", "rule_deleted", "rule_ended", "rule_stays"} {
+		w.ruled(t, rule, true, "")
+		ids[rule] = busbar.WindowWorkflowID(busbar.Sandbox, rule)
+		w.cluster.known[ids[rule]] = running
+	}
+	w.now = w.now.Add(time.Hour)
+	r := dispatch.NewRuleReconciler(w.Dispatcher, &ended{}, func() time.Time { return w.now }, slog.New(slog.DiscardHandler))
+	must(t, r.Round(t.Context()))
+	w.check(t, nil, []string{ids["rule_deleted"], ids["rule_disabled"], ids["rule_ended"], ids["rule_stays"]})
+	for _, rule := range []busbar.RuleID{"rule_disabled", "rule_ended"} {
+		_, err := w.store.SetRuleMode(t.Context(), busbar.Sandbox, rule, rules.ModeDisabled, func(*busbar.Rule) error { return nil })
+		must(t, err)
+	}
+	must(t, w.store.DeleteRule(t.Context(), busbar.Sandbox, "rule_deleted"))
+	w.cluster.known[ids["rule_ended"]] = terminated
+	w.cluster.away = true
+	if err := r.Round(t.Context()); err == nil {
+		t.Error("a round without Temporal succeeded")
+	}
+	w.cluster.away = false
+	must(t, r.Round(t.Context()))
+	slices.Sort(w.cluster.woken)
+	w.check(t, []string{ids["rule_deleted"], ids["rule_disabled"]}, []string{ids["rule_stays"]})
+	must(t, r.Round(t.Context()))
+	w.check(t, nil, []string{ids["rule_stays"]})
 }
