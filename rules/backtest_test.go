@@ -272,6 +272,23 @@ func TestBacktestOfBrokenData(t *testing.T) {
 	}
 }
 
+// An event that was taken in before its device was registered was held against no schema.
+func TestBacktestOfAListWhereAFieldIsSaid(t *testing.T) {
+	t.Parallel()
+	r := newRecording(t)
+	r.level(0, []any{98}, map[string]any{"percent": 100})
+	r.level(time.Minute, map[string]any{"percent": 100}, map[string]any{"percent": 90})
+	r.level(2*time.Minute, 90, 100)
+	results, err := rules.Backtest(r.Recording, []*rules.Standing{{Compiled: compiled(t), ID: "rule_1", Version: 1}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[rules.Decision]int{rules.DecisionUnknown: 2, rules.DecisionFired: 1}
+	if diff := cmp.Diff(want, results[0].Decisions); diff != "" {
+		t.Errorf("decisions (-want +got):\n%s", diff)
+	}
+}
+
 func TestDiffCommands(t *testing.T) {
 	t.Parallel()
 	command := func(after time.Duration, device busbar.DeviceID, amps float64) rules.PlayedCommand {

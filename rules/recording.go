@@ -130,12 +130,25 @@ func tells(e *busbar.Event, data map[string]any) (t told, ok bool) {
 	}
 	state, ok := data["state"].(map[string]any)
 	previous, _ := data["previous"].(map[string]any)
-	t.state, t.previous = state, previous
+	t.state, t.previous = valuesOf(state), valuesOf(previous)
 	if sync, is := data["sync"].(map[string]any); is {
 		available, _ := sync["available"].(bool)
 		t.lost, t.back = !available, available
 	}
 	return t, ok
+}
+
+// valuesOf is what of a recorded state can be a field's value. No field holds a list or an object, but an event that was taken in
+// before its device was registered may say anything.
+func valuesOf(recorded map[string]any) busbar.State {
+	state := make(busbar.State, len(recorded))
+	for name, v := range recorded {
+		switch v.(type) {
+		case nil, bool, float64, string:
+			state[name] = v
+		}
+	}
+	return state
 }
 
 func (s *recordedSite) find(id busbar.DeviceID) *recordedDevice {
