@@ -64,6 +64,10 @@ func TestDescriptionCoversEveryRoute(t *testing.T) {
 		}
 		text, err := json.Marshal(op["responses"])
 		must(t, err)
+		// Every route with a key refuses query parameters that it does not have.
+		if !r.Public && !strings.Contains(string(text), `"UNKNOWN_FIELD"`) {
+			t.Errorf("%s: what an unknown parameter is answered with is not described", name)
+		}
 		for _, c := range r.Codes {
 			codes[string(c)] = true
 			if !strings.Contains(string(text), `"`+string(c)+`"`) {

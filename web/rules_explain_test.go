@@ -129,7 +129,7 @@ func TestMistakesInARuleThatIsPartOfABodySayWhereTheyAre(t *testing.T) {
 			got := a.send(http.MethodPost, "/v1/rules/"+route, `{"rule":`+rule+`,`+map[string]string{
 				"backtest": `"since":"2026-01-01T00:00:00Z"}`, "explain": `"eventId":"evt_none"}`,
 			}[route])
-			if got.Error.Details.Fields == nil || got.Error.Details.Fields[0].Path != path || !strings.HasPrefix(got.Error.Message, path+": ") {
+			if len(got.Error.Details.Fields) == 0 || got.Error.Details.Fields[0].Path != path || !strings.HasPrefix(got.Error.Message, path+": ") {
 				t.Errorf("%s %s: %s, want it to be about %s", route, rule, got.Body, path)
 			}
 		}

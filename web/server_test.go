@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,7 +135,7 @@ func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 	}
 }
 
-// A body without a declared length is read to the limit and no further.
+// A body without a declared length is read to where its sender has had a chance to hear of the limit, and no further.
 func TestLargeBodyIsNotReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, options{})
@@ -145,8 +146,36 @@ func TestLargeBodyIsNotReadToItsEnd(t *testing.T) {
 	if got := a.do(r); got.Status != http.StatusRequestEntityTooLarge || got.Error.Code != busbar.CodePayloadTooLarge {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
-	if body.read > 2*busbar.MaxBodyBytes {
+	if body.read > 20<<20 {
 		t.Errorf("%d bytes were read", body.read)
+	}
+}
+
+// A client that sends all before it looks for the answer gets it, too.
+func TestLargeBodyIsAnsweredToThoseWhoSendAllOfIt(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	server := httptest.NewServer(a.handler)
+	t.Cleanup(server.Close)
+	large := strings.Repeat(" ", 12<<20)
+	for name, sent := range map[string]string{
+		"declared": "Content-Length: 12582912\r\n\r\n" + large,
+		"chunked":  "Transfer-Encoding: chunked\r\n\r\nc00000\r\n" + large + "\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			must(t, err)
+			defer func() { must(t, conn.Close()) }()
+			_, err = io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nX-Api-Key: "+sandboxKey+"\r\n"+sent)
+			must(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			must(t, err)
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%d", res.StatusCode)
+			}
+		})
 	}
 }
 

@@ -57,7 +57,7 @@ func notFoundCodes() []busbar.Code { return []busbar.Code{busbar.CodeNotFound} }
 
 // bodyCodes are what reading any body may answer with.
 func bodyCodes() []busbar.Code {
-	return []busbar.Code{busbar.CodeInvalidJSON, busbar.CodeUnknownField, busbar.CodePayloadTooLarge}
+	return []busbar.Code{busbar.CodeInvalidJSON, busbar.CodePayloadTooLarge}
 }
 
 func paging() []Param {
@@ -81,7 +81,7 @@ func with(codes []busbar.Code, more ...busbar.Code) []busbar.Code {
 // CommonCodes are the errors that every route with a key may answer with.
 func CommonCodes() []busbar.Code {
 	return []busbar.Code{
-		busbar.CodeUnauthorized, busbar.CodeInvalidAPIKey, busbar.CodeInsufficientPermission, busbar.CodeValidationFailed,
+		busbar.CodeUnauthorized, busbar.CodeInvalidAPIKey, busbar.CodeInsufficientPermission, busbar.CodeValidationFailed, busbar.CodeUnknownField,
 		busbar.CodeRateLimitExceeded, busbar.CodeInternal, busbar.CodeUnavailable,
 	}
 }

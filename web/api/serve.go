@@ -141,12 +141,12 @@ func wantsYAML(accept []string) bool {
 func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, error) {
 	tooLarge := busbar.Errorf(busbar.CodePayloadTooLarge, "the body is larger than %d bytes", busbar.MaxBodyBytes)
 	if r.ContentLength > busbar.MaxBodyBytes {
-		w.Header().Set("Connection", "close")
+		discard(w, r)
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, busbar.MaxBodyBytes))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		w.Header().Set("Connection", "close") // the rest is never read
+		discard(w, r)
 		return nil, tooLarge
 	}
 	if err != nil {
@@ -158,6 +158,25 @@ func readBody(w http.ResponseWriter, r *http.Request, mayBeEmpty bool) ([]byte, 
 		return []byte("{}"), nil
 	}
 	return body, nil
+}
+
+// What is read, and for how long, of a body that is not taken: most clients look for an answer only when they have sent all, and
+// would be told of a broken connection otherwise.
+const (
+	maxDiscarded = 16 << 20
+	discardTime  = 5 * time.Second
+)
+
+// discard reads a body that is too large, so that its sender gets to read the answer, and has the connection closed after that. One
+// who asked before sending is told at once.
+func discard(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	// Where it cannot be set, the server's own deadline holds.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime)) //nolint:errcheck // see above
+	_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)                              //nolint:errcheck // the answer is the same
 }
 
 // maxIdempotencyKey is the longest Idempotency-Key.
