@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -163,7 +164,7 @@ func (k *checker) push(field string, p *PushStep, s scene) compiledStep {
 		})
 		return step
 	}
-	k.command(field, p, families)
+	k.command(field, &step, families)
 	return step
 }
 
@@ -187,7 +188,8 @@ func targets(t typ) (families []busbar.Family, ok bool) {
 }
 
 // command checks that a family knows the command and its parameters. What a single device lacks shows when it is asked.
-func (k *checker) command(field string, p *PushStep, families []busbar.Family) {
+func (k *checker) command(field string, step *compiledStep, families []busbar.Family) {
+	p := step.push
 	var known []string
 	var spec *busbar.CommandSpec
 	for _, f := range families {
@@ -212,10 +214,11 @@ func (k *checker) command(field string, p *PushStep, families []busbar.Family) {
 		// The command may mean something else to another family; that shows when the device is known.
 		return
 	}
-	k.parameters(field, p, spec)
+	k.parameters(field, step, spec)
 }
 
-func (k *checker) parameters(field string, p *PushStep, spec *busbar.CommandSpec) {
+func (k *checker) parameters(field string, step *compiledStep, spec *busbar.CommandSpec) {
+	p := step.push
 	names := make([]string, len(spec.Parameters))
 	for i := range spec.Parameters {
 		names[i] = spec.Parameters[i].Name
@@ -223,16 +226,34 @@ func (k *checker) parameters(field string, p *PushStep, spec *busbar.CommandSpec
 			k.report(field+".parameters."+names[i], SeverityError, "%s needs it", spec.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
-		given := p.Parameters[name]
-		parameter, ok := spec.Parameter(name)
+	for i := range step.parameters {
+		given := &step.parameters[i]
+		at := field + ".parameters." + given.name
+		parameter, ok := spec.Parameter(given.name)
 		switch {
 		case !ok:
-			k.report(field+".parameters."+name, SeverityError, "%s takes no parameter %q%s", spec.Name, name, suggest(name, names))
-		case given.Unit != "" && !slices.Contains(parameter.Range.Unit.Accepts(), given.Unit):
-			k.report(field+".parameters."+name+".unit", SeverityError, "%s is measured in %s, not in %s", name, parameter.Range.Unit, given.Unit)
+			k.report(at, SeverityError, "%s takes no parameter %q%s", spec.Name, given.name, suggest(given.name, names))
+		case given.unit != "" && !slices.Contains(parameter.Range.Unit.Accepts(), given.unit):
+			k.report(at+".unit", SeverityError, "%s is measured in %s, not in %s", given.name, parameter.Range.Unit, given.unit)
+		default:
+			k.bounds(at+".value", given, parameter.Range)
 		}
 	}
+}
+
+// bounds warns of a number that devices refuse unless they say otherwise of themselves.
+func (k *checker) bounds(field string, given *compiledParameter, r busbar.Range) {
+	if given.program == nil || given.constant == nil || given.constant.kind != kindNumber {
+		return
+	}
+	q := busbar.Quantity{Value: given.constant.num, Unit: cmp.Or(given.unit, r.Unit)}
+	if converted, ok := q.In(r.Unit); !ok || r.Contains(converted.Value) {
+		return
+	}
+	k.diagnostics = append(k.diagnostics, Diagnostic{
+		Field: field, Severity: SeverityWarning, From: given.from, To: given.to,
+		Message: fmt.Sprintf("%s lies from %s to %s %s, unless a device says otherwise: others refuse this", given.name, formatNumber(r.Min), formatNumber(r.Max), r.Unit),
+	})
 }
 
 func (k *checker) emit(field string, e *EmitStep, s scene) compiledStep {

@@ -185,6 +185,8 @@ func (c *compiler) dispatch(n ast.Node) *code {
 			return c.call(n, callee.Value, n.Arguments)
 		}
 		return c.method(n)
+	case *ast.SequenceNode:
+		return c.wrong(n.Nodes[1], "there is one expression; join conditions by and")
 	default:
 		return c.wrong(n, "this is not part of the language of rules")
 	}

@@ -54,6 +54,8 @@ func testRule(r *busbar.Rule) error {
 	if err != nil {
 		return fmt.Errorf("read text of rule %s: %w", r.ID, err)
 	}
+	// What its tests say of it names it.
+	text.ID = string(r.ID)
 	compiled, err := rules.Compile(text)
 	if err != nil {
 		return err
