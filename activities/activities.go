@@ -22,6 +22,10 @@ type Deliveries interface {
 	CloseDelivery(ctx context.Context, id busbar.DeliveryID, status busbar.DeliveryStatus, reason string) (bool, error)
 	// ParkShut parks a delivery if its endpoint takes none now and nobody but the owner is sending it.
 	ParkShut(ctx context.Context, env busbar.Environment, id busbar.DeliveryID, owner string, unsent bool) (bool, error)
+	// ParkAll does so with several that have no owner, and gives those that it has parked.
+	ParkAll(ctx context.Context, env busbar.Environment, ids []busbar.DeliveryID) ([]busbar.DeliveryID, error)
+	// Standing gives those of the deliveries that there are, in no order.
+	Standing(ctx context.Context, ids []busbar.DeliveryID) ([]busbar.Delivery, error)
 	PendingDeliveries(ctx context.Context, ref store.EventRef, after busbar.DeliveryID, limit int) ([]store.DeliveryRef, error)
 }
 
@@ -40,8 +44,9 @@ type Circuits interface {
 	TryCircuit(ctx context.Context, id busbar.EndpointID) (bool, error)
 	ShutAgain(ctx context.Context, id busbar.EndpointID) error
 	QueueUp(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
-	// Crowd has what comes for an endpoint parked and sent in turn, because it gets as much at once as it may.
-	Crowd(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error
+	// Crowd has what comes for an endpoint parked and sent in turn, because it gets as much at once as it may. It reports whether
+	// that begins now.
+	Crowd(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (bool, error)
 	CloseCircuit(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (bool, error)
 	ParkWaiting(ctx context.Context, env busbar.Environment, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)
 	Parked(ctx context.Context, id busbar.EndpointID, limit int) ([]busbar.Delivery, error)
@@ -60,6 +65,8 @@ type Director interface {
 // Recorder puts a finished attempt on record; it returns when the record is committed.
 type Recorder interface {
 	Do(ctx context.Context, f *store.Finished) error
+	// DoAll records several together; the errors are in their order.
+	DoAll(ctx context.Context, finished []*store.Finished) []error
 }
 
 // Sender makes one attempt.
@@ -94,7 +101,10 @@ type Config struct {
 	Flights    *Flights
 	Gate       *webhook.Gate
 	Health     *webhook.Health
-	Schedule   webhook.Schedule
+	// SlowSlots is how many activities may be run at once that wait for endpoints which hang: the worker's others are for
+	// everybody else.
+	SlowSlots int
+	Schedule  webhook.Schedule
 	// Jitter spreads the waits of the schedule: 0.2 is ±20 %.
 	Jitter float64
 	// Random gives numbers in [0, 1).
@@ -111,7 +121,8 @@ type Config struct {
 
 // Activities are the activities. They are safe for concurrent use.
 type Activities struct {
-	cfg Config
+	cfg  Config
+	slow slots
 }
 
 // New checks the configuration.
@@ -121,14 +132,14 @@ func New(cfg Config) (*Activities, error) {
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
 		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
 		"Circuits": cfg.Circuits == nil, "Jobs": cfg.Jobs == nil, "Director": cfg.Director == nil,
-		"Flights": cfg.Flights == nil, "Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "Schedule": cfg.Schedule.Len() == 0,
+		"Flights": cfg.Flights == nil, "Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "SlowSlots": cfg.SlowSlots <= 0, "Schedule": cfg.Schedule.Len() == 0,
 		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Patience": cfg.Patience <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("new activities: %s is missing", name)
 		}
 	}
-	return &Activities{cfg: cfg}, nil
+	return &Activities{cfg: cfg, slow: make(slots, cfg.SlowSlots)}, nil
 }
 
 // Target names a delivery for an activity. Only names travel through workflow histories.
@@ -152,6 +163,8 @@ const (
 	OutcomeRetry Outcome = "retry"
 	// OutcomeBusy: nothing was sent, because as many attempts as the endpoint allows are under way.
 	OutcomeBusy Outcome = "busy"
+	// OutcomePaced: nothing was sent, because the endpoint has a rate limit that may have to be waited for.
+	OutcomePaced Outcome = "paced"
 	// OutcomeUnderWay: it is being sent, and takes longer than the event's task may.
 	OutcomeUnderWay Outcome = "under_way"
 	// OutcomeSlow: nothing was sent, because the endpoint's last attempts failed or were slow.
@@ -161,7 +174,7 @@ const (
 // Open reports whether the delivery has yet to come to an end.
 func (o Outcome) Open() bool {
 	switch o {
-	case OutcomeRetry, OutcomeBusy, OutcomeUnderWay, OutcomeSlow:
+	case OutcomeRetry, OutcomeBusy, OutcomePaced, OutcomeUnderWay, OutcomeSlow:
 		return true
 	case OutcomeDelivered, OutcomeFailed, OutcomeParked, OutcomeCancelled:
 	}

@@ -28,6 +28,8 @@ type world struct {
 	env  *testsuite.TestActivityEnvironment
 	acts *activities.Activities
 	now  time.Time
+	// answer, if set, is how the endpoint answers.
+	answer func(r webhook.Request) webhook.Result
 	// hold, if set, is what the endpoint waits for before it answers; each attempt is told of by arrived.
 	hold, arrived chan struct{}
 
@@ -38,12 +40,19 @@ type world struct {
 	prepared map[busbar.DeliveryID]intake.Shipment
 	// unreadable and unrecorded are how often reading an event and recording an attempt still fail.
 	unreadable, unrecorded int
+	// together are the sizes of the records that were made of several attempts.
+	together []int
 }
 
 func (w *world) Send(_ context.Context, r webhook.Request) webhook.Result {
 	w.mu.Lock()
 	w.sent = append(w.sent, r.Attempt)
 	w.mu.Unlock()
+	if w.answer != nil {
+		result := w.answer(r)
+		result.At = w.now
+		return result
+	}
 	if w.hold != nil {
 		w.arrived <- struct{}{}
 		<-w.hold
@@ -67,11 +76,27 @@ func (w *world) Event(ctx context.Context, env busbar.Environment, id busbar.Eve
 
 // Do makes the world a recorder.
 func (w *world) Do(ctx context.Context, f *store.Finished) error {
+	return w.DoAll(ctx, []*store.Finished{f})[0]
+}
+
+// DoAll records attempts together.
+func (w *world) DoAll(ctx context.Context, finished []*store.Finished) []error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	errs := make([]error, len(finished))
 	if w.unrecorded > 0 {
 		w.unrecorded--
-		return errAway
+		for i := range errs {
+			errs[i] = errAway
+		}
+		return errs
 	}
-	return w.Finish(ctx, []*store.Finished{f})
+	w.together = append(w.together, len(finished))
+	err := w.Finish(ctx, finished)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
 }
 
 var errAway = busbar.Unavailable(time.Second, errors.New("no connection"), "the database cannot be reached")
@@ -96,6 +121,12 @@ func newWorld(t *testing.T) *world { return newWorldOf(t, time.Minute) }
 // newWorldOf waits for first attempts as long as is said.
 func newWorldOf(t *testing.T, patience time.Duration) *world {
 	t.Helper()
+	return newWorldWith(t, func(c *activities.Config) { c.Patience = patience })
+}
+
+// newWorldWith changes how the activities work.
+func newWorldWith(t *testing.T, change func(*activities.Config)) *world {
+	t.Helper()
 	w := &world{now: time.Date(2026, 6, 1, 10, 30, 0, 0, time.UTC), prepared: map[busbar.DeliveryID]intake.Shipment{}}
 	now := func() time.Time { return w.now }
 	var suite testsuite.WorkflowTestSuite
@@ -117,12 +148,14 @@ func newWorldOf(t *testing.T, patience time.Duration) *world {
 	must(t, err)
 	health, err := webhook.NewHealth(webhook.HealthConfig{Now: now})
 	must(t, err)
-	w.acts, err = activities.New(activities.Config{
+	cfg := activities.Config{
 		Deliveries: w.Store, Sources: w, Recorder: w, Sender: w, Prepared: w, Observer: uncounted{}, Purger: w.Store,
 		Circuits: w.Store, Jobs: w.Store, Director: director{},
-		Retention: 720 * time.Hour, Flights: flights, Gate: gate, Health: health, Schedule: webhook.DefaultSchedule(),
-		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Patience: patience, Now: now, Logger: logger,
-	})
+		Retention: 720 * time.Hour, Flights: flights, Gate: gate, Health: health, SlowSlots: 2, Schedule: webhook.DefaultSchedule(),
+		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Patience: time.Minute, Now: now, Logger: logger,
+	}
+	change(&cfg)
+	w.acts, err = activities.New(cfg)
 	must(t, err)
 	w.env.RegisterActivity(w.acts)
 	return w
@@ -150,7 +183,7 @@ func (w *world) endpoint(t *testing.T, maxInFlight int) *store.Subscriber {
 		ID: busbar.NewEndpointID(), Environment: busbar.Sandbox, URL: "https://example.com/hook", PayloadFormat: busbar.Enveloped,
 		MaxInFlight: maxInFlight, Signing: busbar.SigningHMAC, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now,
 	}
-	key := busbar.SigningKey{ID: "sk_1", EndpointID: endpoint.ID, Kind: busbar.KeyHMAC, Secret: secret, CreatedAt: w.now}
+	key := busbar.SigningKey{ID: "sk_" + string(endpoint.ID), EndpointID: endpoint.ID, Kind: busbar.KeyHMAC, Secret: secret, CreatedAt: w.now}
 	_, err = w.Once(t.Context(), nil, func(tx *store.Tx) (store.Answer, error) {
 		return store.Answer{}, tx.CreateEndpoint(&endpoint, []busbar.SigningKey{key})
 	})

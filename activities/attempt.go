@@ -25,13 +25,15 @@ func (a *Activities) attempt(ctx context.Context, c *claimed) (*store.Finished, 
 	}
 	done := a.cfg.Health.Begin(string(s.Delivery.EndpointID))
 	result := a.cfg.Sender.Send(ctx, req)
+	// The endpoint has room again; what follows is this machine's.
+	c.release()
 	done(result.OK(), result.Timing.Endpoint(result.Duration))
 	if result.Class == webhook.ClassCanceled {
 		// This process is going down. The attempt stays claimed, and is put on record as interrupted by the next.
 		return nil, fmt.Errorf("send: %s", result.Err)
 	}
 	f := a.follow(s.Delivery, result, c)
-	if err := a.record(ctx, f); err != nil {
+	if err := a.record(ctx, c, f); err != nil {
 		return nil, err
 	}
 	if result.Disable {
@@ -96,10 +98,15 @@ const (
 )
 
 // record puts an attempt on record, even when the process is going down.
-func (a *Activities) record(ctx context.Context, f *store.Finished) error {
+func (a *Activities) record(ctx context.Context, c *claimed, f *store.Finished) error {
+	do := a.cfg.Recorder.Do
+	if c.records != nil {
+		do = c.records.put
+	}
 	wait := recordWait
 	for try := 1; ; try++ {
-		err := a.cfg.Recorder.Do(context.WithoutCancel(ctx), f)
+		err := do(context.WithoutCancel(ctx), f)
+		do = a.cfg.Recorder.Do
 		if err == nil {
 			return nil
 		}

@@ -42,13 +42,18 @@ const (
 func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	stop := beat(ctx)
 	defer stop()
-	if err := a.cfg.Flights.wait(ctx, t.DeliveryID); err != nil {
-		return "", fmt.Errorf("wait for the first attempt: %w", err)
-	}
 	info := activity.GetInfo(ctx)
 	owner := info.WorkflowExecution.ID + "/" + info.ActivityID
 	if parked, err := a.parkShut(ctx, t, owner); err != nil || parked {
 		return OutcomeParked, err
+	}
+	leave, ok := a.enter(t.EndpointID)
+	if !ok {
+		return "", again(ErrorBusy, errHangs.Error(), a.busyWait(ctx))
+	}
+	defer leave()
+	if err := a.cfg.Flights.wait(ctx, t.DeliveryID); err != nil {
+		return "", fmt.Errorf("wait for the first attempt: %w", err)
 	}
 	release, ok := a.permit(ctx, t, deliverPermit, nil)
 	if !ok {
@@ -62,6 +67,7 @@ func (a *Activities) Deliver(ctx context.Context, t Target) (Outcome, error) {
 	if err != nil || c == nil {
 		return outcome, err
 	}
+	c.release = release
 	f, err := a.attempt(ctx, c)
 	if err != nil {
 		return "", err
@@ -83,8 +89,9 @@ func (a *Activities) crowded(ctx context.Context, t Target, owner string) (Outco
 	if err != nil {
 		return "", fmt.Errorf("read endpoint: %w", err)
 	}
+	begun := false
 	if sub, ok := subs.Get(t.EndpointID); ok && !sub.Shut() {
-		if err := a.cfg.Circuits.Crowd(ctx, t.Environment, t.EndpointID); err != nil {
+		if begun, err = a.cfg.Circuits.Crowd(ctx, t.Environment, t.EndpointID); err != nil {
 			return "", fmt.Errorf("begin a line of deliveries: %w", err)
 		}
 	}
@@ -92,12 +99,14 @@ func (a *Activities) crowded(ctx context.Context, t Target, owner string) (Outco
 	if err != nil {
 		return "", err
 	}
+	if begun {
+		if err := a.cfg.Director.StartDrain(ctx, t.Environment, t.EndpointID); err != nil {
+			// The line is on record; the reconciler has it sent.
+			a.cfg.Logger.WarnContext(ctx, "could not start draining", "endpoint_id", t.EndpointID, "error", err)
+		}
+	}
 	if !parked {
 		return "", again(ErrorBusy, errFull.Error(), a.busyWait(ctx))
-	}
-	if err := a.cfg.Director.StartDrain(ctx, t.Environment, t.EndpointID); err != nil {
-		// The line is on record; the reconciler has it sent.
-		a.cfg.Logger.WarnContext(ctx, "could not start draining", "endpoint_id", t.EndpointID, "error", err)
 	}
 	return OutcomeParked, nil
 }
@@ -126,6 +135,10 @@ type claimed struct {
 	manual  bool
 	// job, if set, has it sent.
 	job busbar.JobID
+	// release gives back the place at the endpoint.
+	release func()
+	// records, if set, gathers its record with those of others.
+	records *sheaf
 }
 
 // claimant is who claims. It is unsent when it has claimed before and sent nothing.
@@ -182,7 +195,7 @@ func (a *Activities) claim(ctx context.Context, t Target, by claimant) (Outcome,
 	if outcome, closed, err := a.closeUnwanted(ctx, s, by); err != nil || closed {
 		return outcome, nil, err
 	}
-	return "", &claimed{s, by.name, c.Attempt, c.Manual, by.job}, nil
+	return "", &claimed{Shipment: s, owner: by.name, attempt: c.Attempt, manual: c.Manual, job: by.job}, nil
 }
 
 // closeUnwanted ends a delivery whose endpoint was deleted and parks one whose endpoint takes none now.

@@ -51,6 +51,8 @@ const (
 	turnMost   = 500
 	drainBusy  = 250 * time.Millisecond
 	permitWait = 5 * time.Second
+	// hangsLook is how often those look for a place whose endpoints hang.
+	hangsLook = 2 * time.Second
 	// placeLook is how often a place is looked for that other workers have taken.
 	placeLook = 100 * time.Millisecond
 )
@@ -99,11 +101,16 @@ func (a *Activities) Drain(ctx context.Context, in DrainInput) (DrainResult, err
 		// What the job sends may be older.
 		return DrainResult{Next: DrainWait, Wait: drainedLook, Slots: 1}, err
 	}
+	if wait := e.Circuit.ProbeAt.Sub(a.cfg.Now()); probe && wait > 0 {
+		return DrainResult{Next: DrainWait, Wait: wait, Slots: 1}, nil
+	}
+	leave, ok := a.enter(e.ID)
+	if !ok {
+		return DrainResult{Next: DrainWait, Wait: hangsLook, Slots: in.Slots}, nil
+	}
+	defer leave()
 	switch e.Circuit.State {
 	case busbar.CircuitOpen:
-		if wait := e.Circuit.ProbeAt.Sub(a.cfg.Now()); wait > 0 {
-			return DrainResult{Next: DrainWait, Wait: wait, Slots: 1}, nil
-		}
 		if taken, err := a.cfg.Circuits.TryCircuit(ctx, e.ID); err != nil || !taken {
 			return DrainResult{Next: DrainOn, Slots: 1}, err
 		}
@@ -218,13 +225,13 @@ func (a *Activities) sendBatch(ctx context.Context, e *busbar.Endpoint, batch []
 		if ctx.Err() != nil || t.bad.Load() >= turnBad || a.cfg.Now().After(over) {
 			break
 		}
-		c, release := a.begin(ctx, t, d, by, over)
+		c := a.begin(ctx, t, d, by, over)
 		if c == nil {
 			<-room
 			continue
 		}
 		group.Go(func() {
-			defer func() { release(); <-room }()
+			defer func() { c.release(); <-room }()
 			a.finish(ctx, t, c)
 		})
 	}
@@ -234,16 +241,17 @@ func (a *Activities) sendBatch(ctx context.Context, e *busbar.Endpoint, batch []
 
 // begin claims one delivery of a batch. It is done in turn, so that deliveries start in their order; a rate limit is waited
 // for until the turn is over.
-func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by claimant, over time.Time) (*claimed, func()) {
+func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by claimant, over time.Time) *claimed {
 	target := Target{d.Environment, d.ID, d.EndpointID}
 	release, ok := a.permit(ctx, target, permitWait, nil)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	for {
 		_, c, err := a.claim(ctx, target, by)
 		if c != nil {
-			return c, release
+			c.release = release
+			return c
 		}
 		if wait, ok := paced(err); ok && a.cfg.Now().Add(wait).Before(over) && sleep(ctx, wait) {
 			continue
@@ -256,7 +264,7 @@ func (a *Activities) begin(ctx context.Context, t *tally, d busbar.Delivery, by 
 		if err != nil && !comesAgain(err) && !errors.Is(err, errFull) {
 			t.trouble(err)
 		}
-		return nil, nil
+		return nil
 	}
 }
 

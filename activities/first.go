@@ -30,36 +30,61 @@ func (a *Activities) First(ctx context.Context, t Target) (Outcome, error) {
 	return outcomes[0], nil
 }
 
-// first makes one first attempt. What was prepared is claimed already, and nothing was sent.
-func (a *Activities) first(ctx context.Context, t Target, s intake.Shipment, prepared bool) (Outcome, error) {
-	release, ok := a.permit(ctx, t, firstPermit, s.Subscriber)
-	if !ok && prepared {
-		return OutcomeBusy, a.cfg.Deliveries.Unclaim(ctx, intake.FirstOwner, t.DeliveryID)
-	}
-	if !ok {
-		return OutcomeBusy, nil
-	}
-	defer release()
-	c := &claimed{Shipment: s, owner: intake.FirstOwner, attempt: 1}
-	if !prepared || !a.cfg.Now().Before(s.Until) {
-		var outcome Outcome
-		var err error
-		outcome, c, err = a.claim(ctx, t, claimant{name: intake.FirstOwner, unsent: prepared})
-		if errors.Is(err, errFull) {
-			return OutcomeBusy, nil
+// firstTry is a first attempt to be made.
+type firstTry struct {
+	Target
+	// owner claims; it makes several attempts, of one event.
+	owner string
+	// shipment, when ready, was claimed by the owner, and nothing was sent.
+	shipment intake.Shipment
+	ready    bool
+	// release gives back the place at the endpoint, once there is one.
+	release func()
+	// wait is how long a place is waited for.
+	wait time.Duration
+	// unawaited: it takes longer than anybody waits.
+	unawaited bool
+	records   *sheaf
+}
+
+// first makes one first attempt. A place that could not be had is errFull.
+func (a *Activities) first(ctx context.Context, try firstTry) (landing, error) {
+	defer try.records.leave(ctx)
+	if try.release == nil {
+		release, ok := a.permit(ctx, try.Target, try.wait, try.shipment.Subscriber)
+		if !ok {
+			return landing{}, errors.Join(errFull, a.unclaim(ctx, &try))
 		}
-		if err != nil || c == nil {
-			return outcome, err
-		}
+		try.release = release
 	}
+	defer try.release()
+	c := &claimed{Shipment: try.shipment, owner: try.owner, attempt: 1, records: try.records}
+	if !try.ready || !a.cfg.Now().Before(try.shipment.Until) {
+		outcome, again, err := a.claim(ctx, try.Target, claimant{name: try.owner, unsent: try.ready})
+		if err != nil || again == nil {
+			return landing{outcome: outcome}, err
+		}
+		c, c.records = again, try.records
+	}
+	c.release = try.release
 	f, err := a.attempt(ctx, c)
-	if err != nil {
-		return "", err
+	switch {
+	case err != nil:
+		return landing{}, err
+	case f.Status == busbar.DeliveryPending:
+		return landing{OutcomeRetry, f.NextAttemptAt}, nil
+	default:
+		return landing{outcome: Outcome(f.Status)}, nil
 	}
-	if f.Status == busbar.DeliveryPending {
-		return OutcomeRetry, nil
+}
+
+// unclaim gives back the right to an attempt that is not made.
+func (a *Activities) unclaim(ctx context.Context, try *firstTry) error {
+	if !try.ready {
+		return nil
 	}
-	return Outcome(f.Status), nil
+	try.ready = false
+	return a.cfg.Deliveries.Unclaim(ctx, try.owner, try.DeliveryID)
 }
 
 // permit waits for a free slot of an endpoint.

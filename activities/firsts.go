@@ -24,56 +24,53 @@ type FirstTarget struct {
 	EndpointID busbar.EndpointID `json:"endpointId"`
 }
 
+func (in *FirstsInput) target(i int) Target {
+	return Target{in.Environment, in.Targets[i].DeliveryID, in.Targets[i].EndpointID}
+}
+
 // DefaultPatience is how long Firsts waits for its attempts. The event's task is open meanwhile, and nothing that follows
 // from one of them begins; those that take longer go on by themselves.
-const DefaultPatience = 500 * time.Millisecond
+const DefaultPatience = time.Second
 
 // Firsts makes the first attempts of an event side by side, as one local activity: as one each, every result would have the
 // workflow look at all the others. The outcomes are in the order of the targets.
 func (a *Activities) Firsts(ctx context.Context, in FirstsInput) ([]Outcome, error) {
-	outcomes := make([]Outcome, len(in.Targets))
-	ready := a.prepare(ctx, in, outcomes)
-	type ended struct {
-		at      int
-		outcome Outcome
+	c := a.newCrew(len(in.Targets))
+	for i, t := range in.Targets {
+		// The event's task is run again when it took too long.
+		_ = c.join(i, t.DeliveryID)
 	}
-	results := make(chan ended, len(in.Targets))
-	waiting := 0
-	for i, target := range in.Targets {
-		if outcomes[i] != "" {
+	ready := a.prepare(ctx, in, c)
+	for i := range in.Targets {
+		if c.known(i) {
 			continue
 		}
-		t := Target{in.Environment, target.DeliveryID, target.EndpointID}
-		s, prepared := ready[t.DeliveryID]
-		outcomes[i] = OutcomeUnderWay
-		begun := a.cfg.Flights.begin(ctx, t.DeliveryID, func(ctx context.Context) {
-			outcome, err := a.first(ctx, t, s, prepared)
-			if err != nil {
-				a.cfg.Logger.WarnContext(ctx, "left a first attempt to the regular way", "delivery_id", t.DeliveryID, "error", err)
-				outcome = OutcomeBusy
-			}
-			results <- ended{i, outcome}
-		})
-		if begun {
-			waiting++
-		}
+		try := firstTry{Target: in.target(i), owner: intake.FirstOwner, wait: firstPermit}
+		try.shipment, try.ready = ready[try.DeliveryID]
+		try.unawaited = !a.cfg.Health.Quick(string(try.EndpointID))
+		c.add(i, try)
 	}
-	patience := time.NewTimer(a.cfg.Patience)
-	defer patience.Stop()
-	for range waiting {
-		select {
-		case r := <-results:
-			outcomes[r.at] = r.outcome
-		case <-patience.C:
-			return outcomes, nil
+	c.begin(ctx, func(ctx context.Context, try firstTry) landing {
+		l, err := a.first(ctx, try)
+		if err != nil {
+			return a.leave(ctx, try, err)
 		}
+		return l
+	})
+	return c.wait(ctx, a.cfg.Patience), nil
+}
+
+// leave has a delivery whose first attempt was not made go on by itself.
+func (a *Activities) leave(ctx context.Context, try firstTry, err error) landing {
+	if !errors.Is(err, errFull) {
+		a.cfg.Logger.WarnContext(ctx, "left a first attempt to the regular way", "delivery_id", try.DeliveryID, "error", err)
 	}
-	return outcomes, nil
+	return landing{outcome: OutcomeBusy}
 }
 
 // prepare collects what can be sent at once: what this process has accepted, and of the rest what can be claimed together.
-// It has the outcomes of those that are not for the quick way. What goes wrong here is left to the claim of each.
-func (a *Activities) prepare(ctx context.Context, in FirstsInput, outcomes []Outcome) map[busbar.DeliveryID]intake.Shipment {
+// It notes the outcomes of those that are not for the quick way. What goes wrong here is left to the claim of each.
+func (a *Activities) prepare(ctx context.Context, in FirstsInput, c *crew) map[busbar.DeliveryID]intake.Shipment {
 	ready := make(map[busbar.DeliveryID]intake.Shipment, len(in.Targets))
 	subs, err := a.cfg.Sources.Subscribers(ctx, in.Environment)
 	if err != nil {
@@ -82,28 +79,29 @@ func (a *Activities) prepare(ctx context.Context, in FirstsInput, outcomes []Out
 	var given []busbar.DeliveryID
 	fresh := store.FreshClaim{Owner: intake.FirstOwner}
 	for i, t := range in.Targets {
+		if c.known(i) {
+			continue
+		}
 		s, prepared := a.cfg.Prepared.Take(t.DeliveryID)
 		sub, known := subs.Get(t.EndpointID)
-		outcomes[i] = a.unfit(t.EndpointID, sub)
+		unfit := a.unfit(t.EndpointID, sub)
 		switch {
-		case outcomes[i] != "" && prepared:
-			given = append(given, t.DeliveryID)
-		case outcomes[i] != "":
-		case prepared:
+		case prepared && unfit != OutcomePaced:
+			// One that is slow by now is sent all the same: it is claimed, and nobody need wait for it.
 			ready[t.DeliveryID] = s
+		case unfit != "":
+			c.note(i, landing{outcome: unfit})
+			if prepared {
+				given = append(given, t.DeliveryID)
+			}
 		case known && !sub.Shut() && !a.cfg.Flights.under(t.DeliveryID):
-			fresh.Deliveries = append(fresh.Deliveries, store.Fresh{
-				DeliveryID: t.DeliveryID, EndpointID: t.EndpointID, MaxInFlight: sub.MaxInFlight,
-			})
-			fresh.For = max(fresh.For, a.timeout(sub)+ClaimMargin)
+			a.addFresh(&fresh, sub, t.DeliveryID)
 		}
 	}
 	if len(given) > 0 {
 		err = errors.Join(err, a.cfg.Deliveries.Unclaim(ctx, intake.FirstOwner, given...))
 	}
-	if len(fresh.Deliveries) > 0 {
-		err = errors.Join(err, a.claimFresh(ctx, in.Environment, fresh, ready))
-	}
+	err = errors.Join(err, a.claimFresh(ctx, in.Environment, fresh, ready))
 	if err != nil {
 		a.cfg.Logger.WarnContext(ctx, "could not prepare first attempts", "event_id", in.EventID, "error", err)
 	}
@@ -113,20 +111,28 @@ func (a *Activities) prepare(ctx context.Context, in FirstsInput, outcomes []Out
 // unfit says why an endpoint is not for the quick way, if it is not.
 func (a *Activities) unfit(id busbar.EndpointID, sub *store.Subscriber) Outcome {
 	switch {
-	case !a.cfg.Health.Quick(string(id)):
-		return OutcomeSlow
 	case sub != nil && sub.RateLimit > 0:
 		// It may have to wait, which must not hold up the task.
-		return OutcomeBusy
+		return OutcomePaced
+	case !a.cfg.Health.Quick(string(id)):
+		return OutcomeSlow
 	default:
 		return ""
 	}
+}
+
+func (a *Activities) addFresh(fresh *store.FreshClaim, sub *store.Subscriber, id busbar.DeliveryID) {
+	fresh.Deliveries = append(fresh.Deliveries, store.Fresh{DeliveryID: id, EndpointID: sub.ID, MaxInFlight: sub.MaxInFlight})
+	fresh.For = max(fresh.For, a.timeout(sub)+ClaimMargin)
 }
 
 // claimFresh claims deliveries of one event in one transaction and reads the event once.
 func (a *Activities) claimFresh(
 	ctx context.Context, env busbar.Environment, fresh store.FreshClaim, ready map[busbar.DeliveryID]intake.Shipment,
 ) error {
+	if len(fresh.Deliveries) == 0 {
+		return nil
+	}
 	until := a.cfg.Now().Add(store.StartClaim)
 	claimed, err := a.cfg.Deliveries.ClaimFresh(ctx, fresh)
 	if err != nil || len(claimed) == 0 {

@@ -89,6 +89,13 @@ func (a *Activities) resend(ctx context.Context, j *busbar.Job, e *busbar.Endpoi
 		if wait := e.Circuit.ProbeAt.Sub(a.cfg.Now()); wait > 0 {
 			return DrainResult{Next: DrainWait, Wait: wait, Slots: 1}, nil
 		}
+	}
+	leave, ok := a.enter(e.ID)
+	if !ok {
+		return DrainResult{Next: DrainWait, Wait: hangsLook, Slots: slots}, nil
+	}
+	defer leave()
+	if probe {
 		if taken, err := a.cfg.Circuits.TryCircuit(ctx, e.ID); err != nil || !taken {
 			return DrainResult{Next: DrainOn, Slots: 1}, err
 		}

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,6 +24,9 @@ type ProcessEventInput struct {
 	More bool `json:"more,omitempty"`
 	// Together: the first attempts are made by one activity. Workflows that began under earlier code make them one by one.
 	Together bool `json:"together,omitempty"`
+	// Grouped: so are those that the quick way leaves or is not for. Workflows that began under earlier code have an activity for
+	// each.
+	Grouped bool `json:"grouped,omitempty"`
 }
 
 // MaxInlineDeliveries is how many deliveries travel in the input.
@@ -35,6 +40,8 @@ type Delivery struct {
 	Host string `json:"host,omitempty"`
 	// Quick: the endpoint answered well lately, so that the first attempt is a local activity of this task.
 	Quick bool `json:"quick,omitempty"`
+	// Paced: the endpoint has a rate limit, which the delivery waits for by itself.
+	Paced bool `json:"paced,omitempty"`
 }
 
 // ProcessEventResult counts what became of the deliveries.
@@ -57,8 +64,10 @@ type processEvent struct {
 	result ProcessEventResult
 	// open counts the deliveries that have not come to an end.
 	open int
-	// failing are the endpoints of open deliveries that left the quick way, sorted.
+	// failing are the endpoints of open deliveries that wait for another attempt, sorted.
 	failing []string
+	group   workflow.WaitGroup
+	err     error
 }
 
 // refsPage is how many deliveries are read at once when they do not travel in the input.
@@ -76,97 +85,202 @@ func (p *processEvent) run(ctx workflow.Context) (ProcessEventResult, error) {
 		}
 	}
 	// The commands of the quick ones leave with the end of the task, so the others are scheduled before them.
-	slices.SortStableFunc(deliveries, func(a, b Delivery) int {
-		switch {
-		case a.Quick == b.Quick:
-			return 0
-		case b.Quick:
-			return -1
-		default:
-			return 1
-		}
-	})
-	group := workflow.NewWaitGroup(ctx)
+	slices.SortStableFunc(deliveries, func(a, b Delivery) int { return cmp.Compare(order(a), order(b)) })
 	p.open = len(deliveries)
-	for _, d := range deliveries {
-		if !d.Quick {
+	p.group = workflow.NewWaitGroup(ctx)
+	apart := cut(&deliveries, p.apart)
+	for _, d := range apart {
+		if !d.Quick && !d.Paced {
 			p.failing = append(p.failing, string(d.EndpointID))
 		}
 	}
 	if err := p.showFailing(ctx); err != nil {
 		return p.result, err
 	}
-	var firstErr error
-	begin := func(d Delivery) {
-		group.Add(1)
-		workflow.GoNamed(ctx, string(d.ID), func(ctx workflow.Context) {
-			defer group.Done()
-			if err := p.deliver(ctx, d); err != nil && firstErr == nil {
-				firstErr = err
-			}
-		})
+	for _, d := range apart {
+		p.begin(ctx, d)
 	}
-	together := deliveries
-	for len(together) > 0 && (!p.in.Together || !together[0].Quick) {
-		begin(together[0])
-		together = together[1:]
+	slow := cut(&deliveries, func(d Delivery) bool { return !d.Quick })
+	p.pages(ctx, "slow first attempts", slow, p.slowFirsts)
+	p.pages(ctx, "first attempts", deliveries, p.firsts)
+	p.group.Wait(ctx)
+	return p.result, p.err
+}
+
+// order is that in which deliveries are begun.
+func order(d Delivery) int {
+	switch {
+	case d.Paced:
+		return 0
+	case d.Quick:
+		return 2
+	default:
+		return 1
 	}
-	for part := range slices.Chunk(together, firstsPage) {
-		group.Add(1)
-		workflow.GoNamed(ctx, "first attempts", func(ctx workflow.Context) {
-			defer group.Done()
-			left, err := p.firsts(ctx, part)
-			if err != nil && firstErr == nil {
-				firstErr = err
-			}
-			for _, d := range left {
-				begin(d)
-			}
-		})
+}
+
+// apart reports whether a delivery has activities of its own from the start.
+func (p *processEvent) apart(d Delivery) bool {
+	return !p.in.Together || !d.Quick && (d.Paced || !p.in.Grouped)
+}
+
+// cut takes the deliveries at the front off a list that are of a kind.
+func cut(list *[]Delivery, kind func(Delivery) bool) []Delivery {
+	n := slices.IndexFunc(*list, func(d Delivery) bool { return !kind(d) })
+	if n < 0 {
+		n = len(*list)
 	}
-	group.Wait(ctx)
-	return p.result, firstErr
+	front := (*list)[:n]
+	*list = (*list)[n:]
+	return front
+}
+
+// pages has deliveries seen to in pages, side by side.
+func (p *processEvent) pages(
+	ctx workflow.Context, name string, all []Delivery, see func(ctx workflow.Context, page []Delivery) error,
+) {
+	for page := range slices.Chunk(all, firstsPage) {
+		p.side(ctx, name, func(ctx workflow.Context) error { return see(ctx, page) })
+	}
+}
+
+// side does something beside all else. The first error is that of the workflow.
+func (p *processEvent) side(ctx workflow.Context, name string, do func(ctx workflow.Context) error) {
+	p.group.Add(1)
+	workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
+		defer p.group.Done()
+		if err := do(ctx); err != nil && p.err == nil {
+			p.err = err
+		}
+	})
+}
+
+// begin brings a delivery to its end by activities of its own.
+func (p *processEvent) begin(ctx workflow.Context, d Delivery) {
+	p.side(ctx, string(d.ID), func(ctx workflow.Context) error { return p.deliver(ctx, d) })
 }
 
 // firstsPage is how many first attempts one activity makes.
 const firstsPage = 100
 
-// firsts makes first attempts together, and gives those deliveries that have not come to an end by it. Those that left the
-// quick way for their endpoints' sake are shown.
-func (p *processEvent) firsts(ctx workflow.Context, page []Delivery) ([]Delivery, error) {
+// firsts makes first attempts together, and goes on with what they leave.
+func (p *processEvent) firsts(ctx workflow.Context, page []Delivery) error {
+	options := firstOptions
+	options.Summary = summaryOf(page)
+	var a *activities.Activities
+	outcomes := p.outcomes(ctx, page, workflow.ExecuteLocalActivity(
+		workflow.WithLocalActivityOptions(ctx, options), a.Firsts, p.firstsInput(page)))
+	if !p.in.Grouped {
+		return p.singly(ctx, page, outcomes)
+	}
+	left, err := p.settle(ctx, page, outcomes, func(o activities.Outcome) bool {
+		return o == activities.OutcomeUnderWay || o == activities.OutcomeBusy || o == activities.OutcomeSlow
+	})
+	if err != nil {
+		return err
+	}
+	return p.slowFirsts(ctx, left)
+}
+
+// slowFirsts makes those first attempts together that may take long, and waits for them until none is under way.
+func (p *processEvent) slowFirsts(ctx workflow.Context, page []Delivery) error {
+	in := activities.SlowFirstsInput{FirstsInput: p.firstsInput(page)}
+	for len(page) > 0 {
+		ctx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			StartToCloseTimeout: activities.SlowFirstsTime,
+			HeartbeatTimeout:    activities.HeartbeatTimeout,
+			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+			Summary:             summaryOf(page),
+		})
+		var a *activities.Activities
+		outcomes := p.outcomes(ctx, page, workflow.ExecuteActivity(ctx, a.SlowFirsts, in))
+		left, err := p.settle(ctx, page, outcomes, func(o activities.Outcome) bool { return o == activities.OutcomeUnderWay })
+		if err != nil {
+			return err
+		}
+		if in.Begun && len(left) == len(page) {
+			// None of them has ended in all the time that an attempt may take.
+			return p.goOn(ctx, left, true)
+		}
+		page, in = left, activities.SlowFirstsInput{FirstsInput: p.firstsInput(left), Begun: true}
+	}
+	return nil
+}
+
+// outcomes gives what became of a page of deliveries by one activity. An error says nothing about their endpoints.
+func (p *processEvent) outcomes(ctx workflow.Context, page []Delivery, result workflow.Future) []activities.Outcome {
+	var outcomes []activities.Outcome
+	if err := result.Get(ctx, &outcomes); err != nil || len(outcomes) != len(page) {
+		workflow.GetLogger(ctx).Warn("left first attempts to the regular way", "event_id", p.in.EventID, "error", err)
+		outcomes = slices.Repeat([]activities.Outcome{activities.OutcomeBusy}, len(page))
+	}
+	return outcomes
+}
+
+// settle counts what has come to an end, and gives what is to be left. What failed, and the rest, goes on by itself.
+func (p *processEvent) settle(
+	ctx workflow.Context, page []Delivery, outcomes []activities.Outcome, leave func(activities.Outcome) bool,
+) (left []Delivery, _ error) {
+	var failed, rest []Delivery
+	for i, d := range page {
+		d.Quick = false
+		switch o := outcomes[i]; {
+		case !o.Open():
+			p.count(o)
+			p.open--
+		case leave(o):
+			left = append(left, d)
+		case o == activities.OutcomeRetry:
+			failed = append(failed, d)
+		default:
+			rest = append(rest, d)
+		}
+	}
+	return left, errors.Join(p.goOn(ctx, failed, true), p.goOn(ctx, rest, false))
+}
+
+// singly has an activity for each delivery that the quick way leaves, as workflows have that began under earlier code.
+func (p *processEvent) singly(ctx workflow.Context, page []Delivery, outcomes []activities.Outcome) error {
+	left, err := p.settle(ctx, page, outcomes, activities.Outcome.Open)
+	if err != nil {
+		return err
+	}
+	before := len(p.failing)
+	for i, d := range page {
+		if outcomes[i].Open() && outcomes[i] != activities.OutcomeBusy {
+			p.failing = append(p.failing, string(d.EndpointID))
+		}
+	}
+	if len(p.failing) > before {
+		if err := p.showFailing(ctx); err != nil {
+			return err
+		}
+	}
+	return p.goOn(ctx, left, false)
+}
+
+// goOn has deliveries come to their end by activities of their own, and shows the endpoints of those that failed.
+func (p *processEvent) goOn(ctx workflow.Context, waiting []Delivery, failed bool) error {
+	if failed && len(waiting) > 0 {
+		for _, d := range waiting {
+			p.failing = append(p.failing, string(d.EndpointID))
+		}
+		if err := p.showFailing(ctx); err != nil {
+			return err
+		}
+	}
+	for _, d := range waiting {
+		p.begin(ctx, d)
+	}
+	return nil
+}
+
+func (p *processEvent) firstsInput(page []Delivery) activities.FirstsInput {
 	in := activities.FirstsInput{Environment: p.in.Environment, EventID: p.in.EventID}
 	for _, d := range page {
 		in.Targets = append(in.Targets, activities.FirstTarget{DeliveryID: d.ID, EndpointID: d.EndpointID})
 	}
-	options := firstOptions
-	options.Summary = fmt.Sprintf("POST to %d endpoints", len(page))
-	if len(page) == 1 {
-		options.Summary = summary(page[0])
-	}
-	var a *activities.Activities
-	var outcomes []activities.Outcome
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), a.Firsts, in).Get(ctx, &outcomes)
-	if err != nil || len(outcomes) != len(page) {
-		workflow.GetLogger(ctx).Warn("left first attempts to the regular way", "event_id", p.in.EventID, "error", err)
-		outcomes = slices.Repeat([]activities.Outcome{activities.OutcomeBusy}, len(page))
-	}
-	before := len(p.failing)
-	var left []Delivery
-	for i, d := range page {
-		if outcomes[i].Open() {
-			d.Quick = false
-			left = append(left, d)
-		}
-		if outcomes[i].Open() && outcomes[i] != activities.OutcomeBusy {
-			p.failing = append(p.failing, string(d.EndpointID))
-		}
-		p.count(outcomes[i])
-	}
-	p.open -= len(page) - len(left)
-	if len(p.failing) == before {
-		return left, nil
-	}
-	return left, p.showFailing(ctx)
+	return in
 }
 
 // readAll reads the deliveries in pages.
@@ -257,6 +371,13 @@ func deliver(ctx workflow.Context, env busbar.Environment, d Delivery) (activiti
 	return outcome, nil
 }
 
+func summaryOf(page []Delivery) string {
+	if len(page) == 1 {
+		return summary(page[0])
+	}
+	return fmt.Sprintf("POST to %d endpoints", len(page))
+}
+
 func summary(d Delivery) string {
 	if d.Host == "" {
 		return "POST to " + string(d.EndpointID)
@@ -274,7 +395,7 @@ func (p *processEvent) count(o activities.Outcome) {
 		p.result.Parked++
 	case activities.OutcomeCancelled:
 		p.result.Cancelled++
-	case activities.OutcomeRetry, activities.OutcomeBusy, activities.OutcomeSlow, activities.OutcomeUnderWay:
+	case activities.OutcomeRetry, activities.OutcomeBusy, activities.OutcomePaced, activities.OutcomeSlow, activities.OutcomeUnderWay:
 	}
 }
 

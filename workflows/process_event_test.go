@@ -253,3 +253,55 @@ func TestADatabaseThatIsAwayIsWaitedFor(t *testing.T) {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 }
+
+// In a moment in which this machine is slow, an activity for each of thirty deliveries would cost it most when it can do least.
+func TestManyThatAreSlowAreOneActivity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "5s,5m")
+	var endpoints []busbar.EndpointID
+	for range 30 {
+		endpoints = append(endpoints, w.endpoint(nil))
+	}
+	paced := w.endpoint(func(e *busbar.Endpoint) { e.RateLimit = 10 })
+	bad := w.endpoint(func(e *busbar.Endpoint) { e.URL = "https://example.org/bad" })
+	w.answer = func(r webhook.Request) webhook.Result {
+		if r.URL == "https://example.org/bad" {
+			return failing(500)(r)
+		}
+		return healthy(r)
+	}
+	in := w.event(append(endpoints, paced, bad)...)
+	for i := range in.Deliveries {
+		d := &in.Deliveries[i]
+		d.Quick, d.Paced = false, d.EndpointID == paced
+	}
+	activities := w.countActivities()
+	if diff := cmp.Diff(workflows.ProcessEventResult{Delivered: 31, Failed: 1}, w.run(in)); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	// One for all, one for that with a rate limit, and one for the retries, which comes again.
+	if diff := cmp.Diff(map[string]int{"SlowFirsts": 1, "Deliver": 4}, activities); diff != "" {
+		t.Errorf("activities (-want +got):\n%s", diff)
+	}
+}
+
+// The quick way does not wait for it; what it leaves is one activity, not one each.
+func TestWhatTheQuickWayLeavesIsOneActivity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "5s")
+	endpoints := make([]busbar.EndpointID, 5)
+	for i := range endpoints {
+		endpoints[i] = w.endpoint(nil)
+		for range 3 {
+			// Three bad attempts of fifty make an endpoint slow.
+			w.health.Record(string(endpoints[i]), false, 0)
+		}
+	}
+	activities := w.countActivities()
+	if diff := cmp.Diff(workflows.ProcessEventResult{Delivered: 5}, w.run(w.event(endpoints...))); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"SlowFirsts": 1}, activities); diff != "" {
+		t.Errorf("activities (-want +got):\n%s", diff)
+	}
+}

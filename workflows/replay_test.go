@@ -58,7 +58,7 @@ func TestChangedWorkflowsDoNotReplay(t *testing.T) {
 		workflows.WindowRuleName: func(workflow.Context, workflows.WindowRuleInput) error { return nil },
 	}
 	for _, pattern := range []string{
-		"process_event_healthy", "process_event_waiting", "redeliver_*", "run_action_*", "drain_endpoint_*", "resend_*", "run_rule_*",
+		"process_event_healthy", "process_event_waiting", "process_event_grouped", "redeliver_*", "run_action_*", "drain_endpoint_*", "resend_*", "run_rule_*",
 		"hold_rule_*", "window_rule_*",
 	} {
 		for _, path := range keptHistories(t, pattern) {

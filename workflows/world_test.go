@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
@@ -27,6 +29,8 @@ type world struct {
 	t     *testing.T
 	env   *testsuite.TestWorkflowEnvironment
 	store *store.Store
+	// health is what the activities know of endpoints.
+	health *webhook.Health
 	// answer says how an endpoint answers an attempt.
 	answer func(r webhook.Request) webhook.Result
 	// away is until when the deliveries of an event cannot be read.
@@ -101,6 +105,16 @@ func (w *world) Do(ctx context.Context, f *store.Finished) error {
 	return w.store.Finish(ctx, []*store.Finished{f})
 }
 
+// DoAll records attempts together.
+func (w *world) DoAll(ctx context.Context, finished []*store.Finished) []error {
+	errs := make([]error, len(finished))
+	err := w.store.Finish(ctx, finished)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
 // Attempt, FirstAttempt and Delivery are not counted here.
 func (*world) Attempt(busbar.Environment, string, time.Duration)  {}
 func (*world) FirstAttempt(time.Duration)                         {}
@@ -136,11 +150,11 @@ func newWorld(t *testing.T, schedule string) *world {
 	t.Cleanup(flights.Close)
 	gate, err := webhook.NewGate(webhook.GateConfig{})
 	must(t, err)
-	health, err := webhook.NewHealth(webhook.HealthConfig{})
+	w.health, err = webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
 		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w, Retention: 720 * time.Hour,
-		Flights: flights, Gate: gate, Health: health, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
+		Flights: flights, Gate: gate, Health: w.health, SlowSlots: 2, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Patience: time.Minute, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
@@ -185,7 +199,7 @@ func (w *world) event(endpoints ...busbar.EndpointID) workflows.ProcessEventInpu
 		Data: json.RawMessage(`{"state":{"level":100}}`),
 	}
 	a := store.Accepted{Event: e}
-	in := workflows.ProcessEventInput{Environment: e.Environment, EventID: e.ID, Together: true}
+	in := workflows.ProcessEventInput{Environment: e.Environment, EventID: e.ID, Together: true, Grouped: true}
 	for _, id := range endpoints {
 		d := busbar.Delivery{
 			ID: busbar.NewDeliveryID(), Environment: e.Environment, EventID: e.ID, EventType: e.Type, EndpointID: id,
@@ -198,6 +212,17 @@ func (w *world) event(endpoints ...busbar.EndpointID) workflows.ProcessEventInpu
 		return tx.Insert([]store.Accepted{a})
 	}))
 	return in
+}
+
+// countActivities counts the executions of regular activities from now on, by their types.
+func (w *world) countActivities() map[string]int {
+	counts := make(map[string]int)
+	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		counts[info.ActivityType.Name]++
+	})
+	return counts
 }
 
 func (w *world) run(in workflows.ProcessEventInput) workflows.ProcessEventResult {

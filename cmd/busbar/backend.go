@@ -73,6 +73,7 @@ const (
 	// Commands to devices are few beside events.
 	launcherWorkers = 8
 	activitySlots   = 256
+	slowSlots       = activitySlots / 2
 	localSlots      = 256
 	workflowSlots   = 64
 	pollers         = 4
@@ -182,7 +183,7 @@ func (b *backend) startWorker(schedule webhook.Schedule, health *webhook.Health,
 	b.flights = activities.NewFlights()
 	acts, err := activities.New(activities.Config{
 		Deliveries: b.cfg.store, Sources: b.cfg.store, Recorder: b.recorder, Sender: b.listeners.Sender(b.sender), Prepared: handoff,
-		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Jobs: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Flights: b.flights, Gate: gate, Health: health, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
+		Observer: b.metrics, Purger: b.cfg.store, Circuits: b.cfg.store, Jobs: b.cfg.store, Director: b.dispatcher, Retention: b.cfg.delivery.Retention, Flights: b.flights, Gate: gate, Health: health, SlowSlots: slowSlots, Schedule: schedule, Jitter: b.cfg.delivery.RetryJitter,
 		Random: rand.Float64, Timeout: b.cfg.delivery.DeliveryTimeout, Patience: activities.DefaultPatience, Now: time.Now, Logger: b.cfg.logger,
 	})
 	if err != nil {

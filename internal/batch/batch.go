@@ -5,6 +5,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,7 +22,7 @@ type Config[T any] struct {
 	// Alone reports whether, after Run failed with this error, each item should be run by itself, so that one bad item
 	// does not take the others with it. Nil means never.
 	Alone func(err error) bool
-	// Max is the most items of a batch.
+	// Max is the most items of a batch that were not given together.
 	Max int
 	// Lanes is how many batches may run at once.
 	Lanes int
@@ -30,7 +31,7 @@ type Config[T any] struct {
 // Batcher gathers without waiting: the first item runs at once, and what comes while it runs makes the next batch.
 type Batcher[T any] struct {
 	cfg    Config[T]
-	queue  chan entry[T]
+	queue  chan []entry[T]
 	ctx    context.Context //nolint:containedctx // the batcher's own life, ended by Close; callers' contexts only bound their waiting
 	cancel context.CancelFunc
 	lanes  sync.WaitGroup
@@ -47,7 +48,7 @@ type entry[T any] struct {
 // New starts the lanes; Close ends them.
 func New[T any](cfg Config[T]) *Batcher[T] {
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
-	b := &Batcher[T]{cfg: cfg, queue: make(chan entry[T], 4*cfg.Max), ctx: ctx, cancel: cancel}
+	b := &Batcher[T]{cfg: cfg, queue: make(chan []entry[T], 4*cfg.Max), ctx: ctx, cancel: cancel}
 	for range max(1, cfg.Lanes) {
 		b.lanes.Go(b.lane)
 	}
@@ -55,27 +56,39 @@ func New[T any](cfg Config[T]) *Batcher[T] {
 }
 
 // Do has the item run with a batch and waits for the result. When ctx ends first, the item may still run.
-func (b *Batcher[T]) Do(ctx context.Context, item T) error {
-	e := entry[T]{item: item, done: make(chan error, 1)}
-	if err := b.enqueue(ctx, e); err != nil {
-		return err
+func (b *Batcher[T]) Do(ctx context.Context, item T) error { return b.DoAll(ctx, []T{item})[0] }
+
+// DoAll has items run with one batch and waits for their results, which are in the same order. When ctx ends first, they may
+// still run.
+func (b *Batcher[T]) DoAll(ctx context.Context, items []T) []error {
+	entries, errs := make([]entry[T], len(items)), make([]error, len(items))
+	for i, item := range items {
+		entries[i] = entry[T]{item: item, done: make(chan error, 1)}
 	}
-	select {
-	case err := <-e.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := b.enqueue(ctx, entries); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
 	}
+	for i, e := range entries {
+		select {
+		case errs[i] = <-e.done:
+		case <-ctx.Done():
+			errs[i] = ctx.Err()
+		}
+	}
+	return errs
 }
 
-func (b *Batcher[T]) enqueue(ctx context.Context, e entry[T]) error {
+func (b *Batcher[T]) enqueue(ctx context.Context, entries []entry[T]) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.closed {
 		return ErrClosed
 	}
 	select {
-	case b.queue <- e:
+	case b.queue <- entries:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -100,7 +113,7 @@ func (b *Batcher[T]) Close() {
 }
 
 func (b *Batcher[T]) lane() {
-	var held *entry[T]
+	var held []entry[T]
 	for {
 		batch, next, open := b.gather(held)
 		if len(batch) > 0 {
@@ -112,33 +125,42 @@ func (b *Batcher[T]) lane() {
 	}
 }
 
-// gather waits for one entry and takes along what else is there. An entry that must be apart begins the next batch.
-func (b *Batcher[T]) gather(held *entry[T]) (batch []entry[T], next *entry[T], open bool) {
+// gather waits for entries and takes along what else is there. Those that must be apart, or are too many, begin the next batch.
+func (b *Batcher[T]) gather(held []entry[T]) (batch, next []entry[T], open bool) {
 	if held == nil {
-		e, ok := <-b.queue
-		if !ok {
+		var ok bool
+		if held, ok = <-b.queue; !ok {
 			return nil, nil, false
 		}
-		held = &e
 	}
-	batch = append(batch, *held)
-	items := []T{held.item}
+	var items []T
+	batch, items = join(batch, items, held)
 	for len(batch) < b.cfg.Max {
 		select {
-		case e, ok := <-b.queue:
+		case more, ok := <-b.queue:
 			if !ok {
 				return batch, nil, false
 			}
-			if b.cfg.Apart != nil && b.cfg.Apart(items, e.item) {
-				return batch, &e, true
+			if len(batch)+len(more) > b.cfg.Max || b.apart(items, more) {
+				return batch, more, true
 			}
-			batch = append(batch, e)
-			items = append(items, e.item)
+			batch, items = join(batch, items, more)
 		default:
 			return batch, nil, true
 		}
 	}
 	return batch, nil, true
+}
+
+func join[T any](batch []entry[T], items []T, more []entry[T]) ([]entry[T], []T) {
+	for _, e := range more {
+		batch, items = append(batch, e), append(items, e.item)
+	}
+	return batch, items
+}
+
+func (b *Batcher[T]) apart(gathered []T, more []entry[T]) bool {
+	return b.cfg.Apart != nil && slices.ContainsFunc(more, func(e entry[T]) bool { return b.cfg.Apart(gathered, e.item) })
 }
 
 func (b *Batcher[T]) run(batch []entry[T]) {

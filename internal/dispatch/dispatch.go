@@ -38,13 +38,13 @@ func New(c client.Client, namespace string, s *store.Store, eager bool) *Dispatc
 
 // StartEvent starts the workflow of an event; that it was started before is a success.
 func (d *Dispatcher) StartEvent(ctx context.Context, s intake.Start) error {
-	in := workflows.ProcessEventInput{Environment: s.Event.Environment, EventID: s.Event.ID, Together: true}
+	in := workflows.ProcessEventInput{Environment: s.Event.Environment, EventID: s.Event.ID, Together: true, Grouped: true}
 	if len(s.Refs) > workflows.MaxInlineDeliveries {
 		in.More = true
 	} else {
 		for _, r := range s.Refs {
 			in.Deliveries = append(in.Deliveries, workflows.Delivery{
-				ID: r.DeliveryID, EndpointID: r.EndpointID, Host: r.Host, Quick: r.Quick,
+				ID: r.DeliveryID, EndpointID: r.EndpointID, Host: r.Host, Quick: r.Quick, Paced: r.Paced,
 			})
 		}
 	}

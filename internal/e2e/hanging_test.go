@@ -34,6 +34,36 @@ func TestHangingEndpointDelaysNobody(t *testing.T) {
 	d.awaitDeliveredTo(t, hanging, held[0].id)
 }
 
+// So many that hang would fill all places of a worker that wait for attempts, each with as many as it may get at once.
+func TestFortyHangingEndpointsDelayNobody(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "--delivery-timeout", "60s")
+	healthy, limited, hanging := newSink(t), newSink(t), newSink(t)
+	release := make(chan struct{})
+	hanging.behave(func(arrival) reply { return reply{after: release} })
+	for range 40 {
+		d.subscribe(t, hanging, nil)
+	}
+	d.subscribe(t, healthy, nil)
+	// What has a rate limit waits in activities, beside those that wait for the others.
+	d.subscribe(t, limited, map[string]any{"rateLimit": 100})
+	ids := startLoad(t, load{apis: []*api{d.api}, clients: 2, events: 40, prefix: "evt_forty"}).wait(t)
+	healthy.awaitIDs(ids)
+	limited.awaitIDs(ids)
+	held := hanging.all()
+	for _, a := range held {
+		if a.attempt != 1 {
+			t.Errorf("a hanging endpoint got attempt %d: it was given up before the others had everything", a.attempt)
+		}
+	}
+	// More than a worker has places for.
+	if len(held) < 300 {
+		t.Errorf("%d webhooks were held, want more", len(held))
+	}
+	close(release)
+	d.awaitDeliveredTo(t, hanging, held[0].id)
+}
+
 // awaitDeliveredTo returns when the delivery of an event that a sink has seen is on record as delivered.
 func (d *dev) awaitDeliveredTo(t *testing.T, s *sink, eventID string) {
 	t.Helper()

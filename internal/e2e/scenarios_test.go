@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	enums "go.temporal.io/api/enums/v1"
+
 	"busbar/workflows"
 )
 
@@ -21,6 +23,7 @@ var states = []state{
 	{"process_event_slow", slowEvent},
 	{"process_event_several", severalEndpoints},
 	{"process_event_paged", pagedEvent},
+	{"process_event_grouped", groupedEvent},
 	{"process_event_exhausted", exhaustedEvent},
 	{"process_event_cancelled", cancelledEvent},
 	{"process_event_crashed", crashedEvent},
@@ -129,6 +132,42 @@ func severalEndpoints(t *testing.T, d *dev) string {
 		return reply{status: 500, header: map[string]string{"webhook-delivery": "abort-message"}}
 	})
 	return sc.deliver("delivered", "delivered", "parked", "delivered", "failed")
+}
+
+// Two endpoints hold their first attempts for longer than the event's own task, and then what follows it, waits; a third fails.
+func groupedEvent(t *testing.T, d *dev) string {
+	t.Helper()
+	release := make(chan struct{})
+	held := func(arrival) reply { return reply{after: release} }
+	sc := newScenario(t, d, "evt_grouped", first(1), held)
+	another := newSink(t)
+	another.behave(held)
+	sc.endpoints = append(sc.endpoints, d.subscribe(t, another, nil))
+	acc := sc.post(t, sc.id)
+	awaitActivities(t, d, acc.WorkflowID, "SlowFirsts", 2)
+	close(release)
+	sc.awaitStatuses("delivered", "delivered", "delivered")
+	return sc.ended(acc.WorkflowID)
+}
+
+// awaitActivities returns when so many activities of a type were scheduled by a workflow.
+func awaitActivities(t *testing.T, d *dev, workflowID, name string, n int) {
+	t.Helper()
+	c := d.temporalClient(t)
+	await(t, "activities of "+workflowID, func() bool {
+		scheduled := 0
+		events := c.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		for events.HasNext() {
+			e, err := events.Next()
+			if err != nil {
+				t.Fatalf("read history: %v", err)
+			}
+			if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == name {
+				scheduled++
+			}
+		}
+		return scheduled >= n
+	})
 }
 
 // There are too many endpoints for the deliveries to travel in the workflow's input.

@@ -213,6 +213,7 @@ func (in *Intake) start(ctx context.Context, a *store.Accepted, subs *store.Subs
 		ref := Ref{DeliveryID: d.ID, EndpointID: d.EndpointID, Quick: claimed}
 		if sub, ok := subs.Get(d.EndpointID); ok {
 			ref.Host, ref.Quick = host(sub.URL), claimed || in.quick(sub)
+			ref.Paced = !ref.Quick && sub.RateLimit > 0
 		}
 		refs = append(refs, ref)
 	}

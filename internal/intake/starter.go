@@ -22,6 +22,8 @@ type Ref struct {
 	Host string
 	// Quick: the first attempt may ride on the event's own task.
 	Quick bool
+	// Paced: the endpoint has a rate limit, which the delivery waits for by itself.
+	Paced bool
 }
 
 // Start is an event whose workflow is to be started.
@@ -259,7 +261,8 @@ func (s *Starter) load(ctx context.Context, ref store.EventRef) (Start, error) {
 	for _, d := range deliveries {
 		r := Ref{DeliveryID: d.DeliveryID, EndpointID: d.EndpointID, Quick: true}
 		if sub, ok := subs.Get(d.EndpointID); ok {
-			r.Host = host(sub.URL)
+			r.Host, r.Paced = host(sub.URL), sub.RateLimit > 0
+			r.Quick = !r.Paced
 		}
 		job.Refs = append(job.Refs, r)
 	}

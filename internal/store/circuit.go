@@ -151,16 +151,18 @@ func (s *Store) QueueUp(ctx context.Context, env busbar.Environment, id busbar.E
 }
 
 // Crowd half opens a closed circuit without a try: the endpoint takes deliveries, but more come than it takes at once, and as
-// rows in one line they cost next to nothing.
-func (s *Store) Crowd(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error {
-	return s.saveEndpoints(ctx, env, func(tx *gorm.DB) error {
+// rows in one line they cost next to nothing. It reports whether it was closed.
+func (s *Store) Crowd(ctx context.Context, env busbar.Environment, id busbar.EndpointID) (bool, error) {
+	var begun bool
+	err := s.saveEndpoints(ctx, env, func(tx *gorm.DB) error {
 		row, ok, err := s.lockHealth(tx, string(env), string(id))
-		if err != nil || !ok || row.Circuit != string(busbar.CircuitClosed) {
+		if begun = ok && row.Circuit == string(busbar.CircuitClosed); err != nil || !begun {
 			return err
 		}
 		row.Circuit, row.CircuitSince = string(busbar.CircuitHalfOpen), micros(s.now())
 		return saveHealth(tx, &row)
 	})
+	return begun, err
 }
 
 // CloseCircuit ends draining, if nothing is parked any more. Decisions and parking are kept out meanwhile, so that nothing
@@ -201,10 +203,7 @@ func (s *Store) ParkShut(ctx context.Context, env busbar.Environment, id busbar.
 		res := tx.Exec(`UPDATE deliveries SET status = 'parked', retry_now = FALSE, rate_slot = 0,
 				claim_owner = '', claim_until = 0, claim_attempt = `+claimed+`
 			WHERE id = ? AND environment = ? AND status = 'pending' AND NOT single
-				AND (claim_owner IN ('', ?) OR claim_until <= ?)
-				AND EXISTS (SELECT 1 FROM endpoints e LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
-					WHERE e.id = deliveries.endpoint_id AND (NOT e.enabled OR NOT deliveries.retry_now
-						AND (h.circuit = 'open' OR h.circuit = 'half_open' AND deliveries.attempts = 0)))`,
+				AND (claim_owner IN ('', ?) OR claim_until <= ?) AND `+takesNone,
 			string(id), string(env), owner, micros(s.now()))
 		parked = res.RowsAffected == 1
 		if res.Error != nil {
@@ -214,6 +213,32 @@ func (s *Store) ParkShut(ctx context.Context, env busbar.Environment, id busbar.
 	})
 	return parked, err
 }
+
+// ParkAll parks those pending deliveries that nobody is sending and whose endpoints take none now, as ParkShut does, and gives
+// them.
+func (s *Store) ParkAll(ctx context.Context, env busbar.Environment, ids []busbar.DeliveryID) ([]busbar.DeliveryID, error) {
+	var parked []busbar.DeliveryID
+	err := s.write(ctx, s.durable, func(tx *gorm.DB) error {
+		parked = nil
+		if err := s.shareDecisions(tx, env); err != nil {
+			return err
+		}
+		// The primary key.
+		err := tx.Raw(`UPDATE deliveries SET status = 'parked', retry_now = FALSE, rate_slot = 0
+			WHERE id IN ? AND environment = ? AND status = 'pending' AND NOT single AND claim_owner = '' AND `+takesNone+`
+			RETURNING id`, deliveryIDs(ids), string(env)).Scan(&parked).Error
+		if err != nil {
+			return fmt.Errorf("park deliveries: %w", err)
+		}
+		return nil
+	})
+	return parked, err
+}
+
+// takesNone is true of a delivery whose endpoint is disabled, or has a circuit that it may not go through.
+const takesNone = `EXISTS (SELECT 1 FROM endpoints e LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
+	WHERE e.id = deliveries.endpoint_id AND (NOT e.enabled OR NOT deliveries.retry_now
+		AND (h.circuit = 'open' OR h.circuit = 'half_open' AND deliveries.attempts = 0)))`
 
 // shareDecisions keeps saves out, as a decision does.
 func (s *Store) shareDecisions(tx *gorm.DB, env busbar.Environment) error {

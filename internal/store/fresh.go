@@ -52,6 +52,16 @@ func (s *Store) ClaimFresh(ctx context.Context, req FreshClaim) ([]busbar.Delive
 	return deliveries(rows)
 }
 
+// Standing gives those of the deliveries that there are, in no order.
+func (s *Store) Standing(ctx context.Context, ids []busbar.DeliveryID) ([]busbar.Delivery, error) {
+	var rows []deliveryRow
+	// The primary key.
+	if err := s.read.WithContext(ctx).Where("id IN ?", deliveryIDs(ids)).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", translate(err))
+	}
+	return deliveries(rows)
+}
+
 func deliveryIDs(ids []busbar.DeliveryID) []string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {

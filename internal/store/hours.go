@@ -95,18 +95,32 @@ func (s *Store) rollUp(tx *gorm.DB, all []recorded) error {
 	slices.SortFunc(keys, func(a, b hourKey) int {
 		return cmp.Or(cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.hour, b.hour))
 	})
-	columns := hourColumns()
+	columns, used := usedColumns(hours)
 	values := make([]any, 0, len(keys)*(len(columns)+2))
 	for _, k := range keys {
 		values = append(values, k.endpoint, k.hour)
-		for _, n := range hours[k] {
-			values = append(values, n)
+		for _, i := range used {
+			values = append(values, hours[k][i])
 		}
 	}
 	if err := tx.Exec(rollUpSQL(columns, len(keys)), values...).Error; err != nil {
 		return fmt.Errorf("roll attempts up: %w", err)
 	}
 	return nil
+}
+
+// usedColumns are the columns that any of the counts changes, with their places. Most attempts are alike: a fifth of the columns
+// is written at a time.
+func usedColumns(hours map[hourKey]hourCounts) (names []string, used []int) {
+	for i, name := range hourColumns() {
+		for _, counts := range hours {
+			if counts[i] > 0 {
+				names, used = append(names, name), append(used, i)
+				break
+			}
+		}
+	}
+	return names, used
 }
 
 func rollUpSQL(columns []string, rows int) string {

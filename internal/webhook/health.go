@@ -13,11 +13,14 @@ const (
 	SlowAfter = 250 * time.Millisecond
 	// hangsAfter is the time in flight after which a single attempt says that its endpoint hangs.
 	hangsAfter = 4 * SlowAfter
+	// hangWindow is how many attempts back one that hung counts.
+	hangWindow = 10
 	// healthWindow is how many attempts back a failure or slow answer counts.
 	healthWindow = 50
 	// healthBad is how many of them a quick endpoint may have: a moment in which this machine is slow says nothing.
 	healthBad  = 2
 	windowMask = 1<<healthWindow - 1
+	hangMask   = 1<<hangWindow - 1
 
 	defaultHealthKeys = 10_000
 )
@@ -44,8 +47,8 @@ type Health struct {
 
 type endpointHealth struct {
 	key string
-	// bad has one bit an attempt, the newest lowest.
-	bad uint64
+	// bad and hung have one bit an attempt, the newest lowest.
+	bad, hung uint64
 	// flying holds the start times of the attempts in flight, the oldest in front.
 	flying *list.List
 }
@@ -94,6 +97,20 @@ func (h *Health) Quick(key string) bool {
 	return bad <= healthBad
 }
 
+// Hangs says whether an attempt at key may be expected to hold up who waits for it: one of its last ten took more than a
+// second, or one in flight does.
+func (h *Health) Hangs(key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	element := h.keys[key]
+	if element == nil {
+		return false
+	}
+	e := element.Value.(*endpointHealth)
+	oldest := e.flying.Front()
+	return e.hung != 0 || oldest != nil && h.now().Sub(oldest.Value.(time.Time)) > hangsAfter
+}
+
 // Begin notes that an attempt at key is in flight, so that those that hang count before their end. The caller calls done at
 // the end, which records the attempt with the time that the endpoint took; later calls do nothing.
 func (h *Health) Begin(key string) (done func(ok bool, took time.Duration)) {
@@ -107,7 +124,7 @@ func (h *Health) Begin(key string) (done func(ok bool, took time.Duration)) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			e.flying.Remove(flight)
-			h.use(key).record(ok && took <= SlowAfter)
+			h.use(key).record(ok, took)
 		})
 	}
 }
@@ -116,7 +133,7 @@ func (h *Health) Begin(key string) (done func(ok bool, took time.Duration)) {
 func (h *Health) Record(key string, ok bool, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.use(key).record(ok && took <= SlowAfter)
+	h.use(key).record(ok, took)
 }
 
 // Forget drops what is known of key, as when its endpoint was changed. Attempts in flight still count.
@@ -124,7 +141,8 @@ func (h *Health) Forget(key string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if element := h.keys[key]; element != nil {
-		element.Value.(*endpointHealth).bad = 0
+		e := element.Value.(*endpointHealth)
+		e.bad, e.hung = 0, 0
 	}
 }
 
@@ -135,10 +153,13 @@ func (h *Health) Keys() int {
 	return len(h.keys)
 }
 
-func (e *endpointHealth) record(good bool) {
-	e.bad = e.bad << 1 & windowMask
-	if !good {
+func (e *endpointHealth) record(ok bool, took time.Duration) {
+	e.bad, e.hung = e.bad<<1&windowMask, e.hung<<1&hangMask
+	if !ok || took > SlowAfter {
 		e.bad |= 1
+	}
+	if took > hangsAfter {
+		e.hung |= 1
 	}
 }
 
