@@ -109,6 +109,7 @@ func TestRuleThatIsWrong(t *testing.T) {
 		good + "window: {from: '08:00', to: '08:00'}":                         "window.to: a window that ends when it begins is empty",
 		good + "window: {from: '8', to: '25:00'}":                             `window.from: "8" is not a time of day as 08:00 (and 1 more)`,
 		good + "window: {from: '08:00', to: '09:00', timezone: Moon}":         `window.timezone: "Moon" is neither`,
+		good + "else_failed: [{push: {device: find(x, .y), command: idle}}]":  `else_failed[0].push[".y)"]: there is no field of this name; there is device, command, start, end, guard, onConflict, expiresIn, retries, parameters; an expression with a comma or a colon in braces needs quotes`,
 		good + "else_failed: [{}]":                                            "else_failed[0]: must be one of push and emit",
 		good + "else_failed: [{push: {device: device}}]":                      "else_failed[0].push.command: is missing",
 		good + "else_failed: [{push: {device: device, command: x, end: 1h}}]": "else_failed[0].push.end: a window needs a start",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"busbar"
@@ -82,8 +83,18 @@ func (f *fields) take(name string) (any, bool) {
 // end tells what is left over.
 func (f *fields) end() {
 	for _, name := range slices.Sorted(maps.Keys(f.left)) {
-		f.unknown = append(f.unknown, busbar.FieldError{Path: f.at(name), Code: "unknown_field", Message: "there is no field of this name" + suggest(name, f.names)})
+		wrong := busbar.FieldError{Path: f.at(name), Code: "unknown_field", Message: "there is no field of this name" + suggest(name, f.names)}
+		if strings.ContainsFunc(name, notOfAName) {
+			// What is left of an expression that YAML has cut up.
+			wrong.Path = fmt.Sprintf("%s[%q]", f.path, name)
+			wrong.Message += "; an expression with a comma or a colon in braces needs quotes"
+		}
+		f.unknown = append(f.unknown, wrong)
 	}
+}
+
+func notOfAName(r rune) bool {
+	return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }
 
 func (f *fields) text(name string) string {
