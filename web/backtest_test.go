@@ -41,7 +41,7 @@ func TestBacktestRule(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for i, c := range got.Commands {
-		if c.DeviceID != "ev-charger" || c.DeviceType != busbar.EVCharger || c.Command != "charge" || (*c.Parameters)["current"] != (busbar.Quantity{Value: 10, Unit: busbar.Amps}) {
+		if c.DeviceID != "ev-charger" || c.DeviceType != busbar.EVCharger || c.Command != "charge" || c.Parameters["current"] != (busbar.Quantity{Value: 10, Unit: busbar.Amps}) {
 			t.Errorf("command %+v", c)
 		}
 		if run := got.Runs[i]; run.At != c.At || run.Decision != "fired" || run.EventID == "" || len(run.Targets) != 1 || got.Emissions[i].Type != "battery.full" {

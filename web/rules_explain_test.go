@@ -43,7 +43,7 @@ func TestExplainShowsWhatARuleMakesOfAnEvent(t *testing.T) {
 		t.Fatalf("steps %+v", got.Steps)
 	}
 	command := got.Steps[0].Commands[0]
-	if command.DeviceID != "ev-charger" || command.Command != "charge" || (*command.Parameters)["current"] != (busbar.Quantity{Value: 9.95, Unit: busbar.Amps}) {
+	if command.DeviceID != "ev-charger" || command.Command != "charge" || command.Parameters["current"] != (busbar.Quantity{Value: 9.95, Unit: busbar.Amps}) {
 		t.Errorf("command %+v", command)
 	}
 	if e := got.Steps[1].Emission; e == nil || e.Type != "battery.full" || e.Data["level"] != 99.5 {

@@ -32,7 +32,7 @@ type PushedAction struct {
 	DeviceID   busbar.DeviceID    `json:"deviceId"`
 	DeviceType busbar.Family      `json:"deviceType"`
 	Command    string             `json:"command"`
-	Parameters *Parameters        `json:"parameters"`
+	Parameters Parameters         `json:"parameters"`
 	State      busbar.ActionState `json:"state" enum:"scheduled,acknowledged,completed,failed,cancelled"`
 	Queued     bool               `json:"queued" doc:"It waits for the end of the one before it."`
 	CreatedAt  Time               `json:"createdAt"`

@@ -11,7 +11,7 @@ type Action struct {
 	DeviceType busbar.Family      `json:"deviceType" enum:"battery,ev_charger,hvac,solar_inverter,vehicle,meter"`
 	SiteID     busbar.SiteID      `json:"siteId"`
 	Command    string             `json:"command" example:"charge"`
-	Parameters *Parameters        `json:"parameters"`
+	Parameters Parameters         `json:"parameters"`
 	State      busbar.ActionState `json:"state" enum:"scheduled,acknowledged,completed,failed,cancelled"`
 	Queued     bool               `json:"queued" doc:"It waits for the end of the one before it."`
 	CreatedAt  Time               `json:"createdAt"`
@@ -47,11 +47,11 @@ type ActionLinks struct {
 
 // Dispatch is what a gateway that asks for its commands is to carry out, once for each key.
 type Dispatch struct {
-	Key        string      `json:"key" doc:"The same for every try: what was carried out under it is not carried out again."`
-	Phase      string      `json:"phase" enum:"push,revert"`
-	Command    string      `json:"command"`
-	Parameters *Parameters `json:"parameters"`
-	At         Time        `json:"at"`
+	Key        string     `json:"key" doc:"The same for every try: what was carried out under it is not carried out again."`
+	Phase      string     `json:"phase" enum:"push,revert"`
+	Command    string     `json:"command"`
+	Parameters Parameters `json:"parameters"`
+	At         Time       `json:"at"`
 }
 
 // ActionDetail is an action with its tries.
@@ -72,12 +72,12 @@ type Try struct {
 	NextTryAt  Time              `json:"nextTryAt,omitzero"`
 }
 
-func viewParameters(given map[string]busbar.Quantity) *Parameters {
-	if len(given) == 0 {
-		return nil
+// viewParameters are those of a command; none are an empty object, as drivers and subscribers get them.
+func viewParameters(given map[string]busbar.Quantity) Parameters {
+	if given == nil {
+		return Parameters{}
 	}
-	p := Parameters(given)
-	return &p
+	return given
 }
 
 func (a *API) actionLinks(act *busbar.Action) ActionLinks {

@@ -65,7 +65,7 @@ type BacktestCommand struct {
 	DeviceID   busbar.DeviceID `json:"deviceId"`
 	DeviceType busbar.Family   `json:"deviceType"`
 	Command    string          `json:"command"`
-	Parameters *Parameters     `json:"parameters"`
+	Parameters Parameters      `json:"parameters"`
 	Start      *Time           `json:"start,omitempty"`
 	End        *Time           `json:"end,omitempty"`
 }
@@ -260,12 +260,8 @@ func viewCommands(commands []rules.PlayedCommand) []BacktestCommand {
 }
 
 func viewCommand(c *rules.PlayedCommand) BacktestCommand {
-	view := BacktestCommand{
-		At: Time(c.At), DeviceID: c.DeviceID, DeviceType: c.Family, Command: c.Command.Command, Start: optionalTime(c.Start), End: optionalTime(c.End),
+	return BacktestCommand{
+		At: Time(c.At), DeviceID: c.DeviceID, DeviceType: c.Family, Command: c.Command.Command, Parameters: viewParameters(c.Parameters),
+		Start: optionalTime(c.Start), End: optionalTime(c.End),
 	}
-	if len(c.Parameters) > 0 {
-		parameters := Parameters(c.Parameters)
-		view.Parameters = &parameters
-	}
-	return view
 }

@@ -66,7 +66,7 @@ type RunCommand struct {
 	DeviceID   busbar.DeviceID         `json:"deviceId"`
 	DeviceType busbar.Family           `json:"deviceType"`
 	Command    string                  `json:"command"`
-	Parameters *Parameters             `json:"parameters,omitempty"`
+	Parameters Parameters              `json:"parameters,omitempty"`
 	OnConflict busbar.ConflictStrategy `json:"onConflict,omitempty" enum:"cancel_and_replace,queue_after"`
 	Start      Time                    `json:"start,omitzero"`
 	End        Time                    `json:"end,omitzero"`

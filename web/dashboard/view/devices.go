@@ -224,13 +224,10 @@ func faultOptions() []option {
 // commandNames are those of a device in a steady order.
 func commandNames(c busbar.Commands) []string { return slices.Sorted(maps.Keys(c)) }
 
-func parametersText(p *api.Parameters) string {
-	if p == nil {
-		return ""
-	}
+func parametersText(p api.Parameters) string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(*p)) {
-		q := (*p)[name]
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		q := p[name]
 		parts = append(parts, name+" "+withSign(number(q.Value), q.Unit))
 	}
 	return strings.Join(parts, ", ")

@@ -211,7 +211,7 @@ func targetText(t *rules.Target) string {
 	}
 }
 
-func quantitiesText(parameters *api.Parameters) string {
+func quantitiesText(parameters api.Parameters) string {
 	if text := parametersText(parameters); text != "" {
 		return " (" + text + ")"
 	}

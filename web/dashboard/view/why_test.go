@@ -16,7 +16,7 @@ func TestASentenceSaysWhyEachRunEnded(t *testing.T) {
 	level := []rules.Clause{{Source: "state.level >= 99", Value: false, Operands: []rules.Operand{{Source: "state.level", Value: 97.5}}}}
 	unknown := []rules.Unknown{{Name: "dev_battery.level", Device: "dev_battery", Reason: rules.ReasonMissing}, {Name: "dev_meter.price", Reason: rules.ReasonStale}}
 	charge := &api.RunPlan{Status: rules.StepReady, Commands: []api.RunCommand{{
-		DeviceID: "dev_car", Command: "charge", Parameters: &api.Parameters{"current": {Value: 16, Unit: busbar.Amps}},
+		DeviceID: "dev_car", Command: "charge", Parameters: api.Parameters{"current": {Value: 16, Unit: busbar.Amps}},
 	}}}
 	for name, c := range map[string]struct {
 		run  api.Run
