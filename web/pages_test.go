@@ -39,7 +39,9 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	bad := create("/v1/endpoints", `{"url":"http://127.0.0.1:9002/a/rather/long/path/that/has/to/break/somewhere/on/a/narrow/screen","eventTypes":["device.updated"],"headers":{"Authorization":"Bearer x"}}`)
 	create("/v1/endpoints", `{"url":"http://127.0.0.1:9003/","description":"Night backup","enabled":false}`)
 	var last map[string]any
+	a.advance(-10 * time.Hour)
 	for i := range 24 {
+		a.advance(25 * time.Minute)
 		last = create("/v1/events", fmt.Sprintf(`{"type":"device.updated","deviceId":"battery_%d","data":{"changed":["level"],"state":{"level":%d,"status":"charging","chargeRate":2.5},"previous":{"level":%d}}}`, 1+i%3, 60+i, 59+i))
 	}
 	create("/v1/events", `{"type":"device.disconnected","deviceId":"charger_garage","data":{"reason":"credentials_expired"}}`)

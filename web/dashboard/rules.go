@@ -110,6 +110,11 @@ func showRule(q *request) error {
 		return err
 	}
 	p.Runs, p.Filters = runs.Items, view.Form{Values: shown}
+	if rule.Mode == rules.ModeShadow {
+		if p.Shadows, err = q.shadows(rule.ID); err != nil {
+			return err
+		}
+	}
 	if p.Names, err = q.runNames(); err != nil {
 		return err
 	}

@@ -113,14 +113,6 @@ func (p *BacktestPage) device(id busbar.DeviceID) string {
 	return panel.device(id)
 }
 
-// keyName names what the edge of a firing belongs to.
-func (p *BacktestPage) keyName(key string) string {
-	if id, ok := rules.KeyDevice(key); ok {
-		return p.device(id)
-	}
-	return keyText(key)
-}
-
 // decided are the decisions that were made, those that matter most first.
 func (p *BacktestPage) decided() []rules.Decision {
 	return slices.DeleteFunc(Decisions(), func(d rules.Decision) bool { return p.Result.Decisions[d] == 0 })

@@ -67,7 +67,10 @@ func (o OverviewPage) troubled() []Trouble {
 		case !e.Enabled && e.DisabledReason != "" && sum[busbar.DeliveryParked] > 0:
 			list = append(list, Trouble{e, "Disabled, and " + Plural(sum[busbar.DeliveryParked], "delivery waits", "deliveries wait"), "warn"})
 		case e.Enabled && e.Circuit.State == busbar.CircuitOpen:
-			why := "Failed " + Plural(e.Circuit.Failures, "time", "times") + " in a row"
+			why := "It does not answer"
+			if e.Circuit.Failures > 0 {
+				why = "Failed " + Plural(e.Circuit.Failures, "time", "times") + " in a row"
+			}
 			if n := sum[busbar.DeliveryParked]; n > 0 {
 				why += "; " + Plural(n, "delivery waits", "deliveries wait")
 			}

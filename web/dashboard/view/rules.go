@@ -33,10 +33,34 @@ type RulePage struct {
 	YAML     string
 	Versions []api.RuleVersion
 	Runs     []api.Run
-	Names    Names
+	// Shadows are what it would have sent, while it is in shadow.
+	Shadows []Shadow
+	Names   Names
 	// Filters are those of the runs.
 	Filters Form
 	Once    string
+}
+
+// Shadow is a command that a rule in shadow would have sent, and what its device was told instead; nil when it was nothing.
+type Shadow struct {
+	Run     *api.Run
+	Command *api.RunCommand
+	Instead *api.Action
+}
+
+// agrees reports whether the device was told the same.
+func (s *Shadow) agrees() bool {
+	return s.Instead != nil && s.Instead.Command == s.Command.Command && parametersText(s.Instead.Parameters) == parametersText(s.Command.Parameters)
+}
+
+// insteadText is what the device was told, and when that was.
+func (s *Shadow) insteadText() string {
+	d := time.Time(s.Instead.CreatedAt).Sub(time.Time(s.Run.DecidedAt))
+	when := " at the same time"
+	if d.Abs() >= time.Second {
+		when = " " + Span(d.Abs(), 1) + map[bool]string{true: " earlier", false: " later"}[d < 0]
+	}
+	return s.Instead.Command + quantitiesText(s.Instead.Parameters) + when
 }
 
 // VersionPage is one version of a rule.

@@ -226,8 +226,11 @@ func (p RunPage) actionText(id busbar.ActionID) string {
 	return a.Command + quantitiesText(a.Parameters) + " to " + p.Names.device(a.DeviceID) + ", " + string(a.State)
 }
 
-// keyText names what a run's edge belongs to.
-func keyText(key string) string {
+// key names what an edge belongs to.
+func (n Names) key(key string) string {
+	if id, ok := rules.KeyDevice(key); ok {
+		return n.device(id)
+	}
 	kind, id, _ := strings.Cut(key, ":")
 	if id == "" {
 		return "all together"
