@@ -26,6 +26,8 @@ func (a *app) furnishRules() (paths map[string]string) {
 		`"if":"state.importPower < -1 and any(site.batteries, .state.level < 95)",`+
 		`"then":[{"push":{"device":"site.batteries","command":"charge","parameters":{"power":{"value":"clamp(-state.importPower, 0, 5)","unit":"kw"}}}},`+
 		`{"push":{"device":"site.evChargers","command":"idle"}}]}`)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", `{"id":"warm","name":"Warm up while there is plenty","mode":"shadow","on":["device.updated"],"deviceType":"battery",`+
+		`"if":"state.level > 60","edge":"every","then":[{"push":{"device":"site.hvacs","command":"heat","parameters":{"target":{"value":"21","unit":"celsius"}}}}]}`)
 	a.report("dev_battery", `{"level":99.5}`)
 	a.report("dev_battery", `{"level":61}`)
 	a.report("dev_meter", `{"importPower":-4.2}`)
@@ -40,7 +42,7 @@ func (a *app) furnishRules() (paths map[string]string) {
 		"rule-yaml": "/sandbox/rules/battery_full/edit?as=yaml", "rule-new": "/sandbox/rule-new", "rule-library": "/sandbox/rule-library",
 		"rule-version": "/sandbox/rules/battery_full/versions/1", "rule-newest": "/sandbox/rules/battery_full/versions/2", "rule-delete": "/sandbox/rules/night/delete",
 		"automation": "/sandbox/automation", "runs": "/sandbox/runs", "runs-empty": "/live/runs", "run": "/sandbox/runs/" + run, "run-fired": "/sandbox/runs/" + text(fired["id"]),
-		"rule-fired": "/sandbox/rules/surplus", "event-fired": "/sandbox/events/" + text(fired["eventId"]), "action": "/sandbox/actions/" + action,
+		"rule-fired": "/sandbox/rules/surplus", "rule-shadow": "/sandbox/rules/warm", "event-fired": "/sandbox/events/" + text(fired["eventId"]), "action": "/sandbox/actions/" + action,
 		"event-rules": "/sandbox/events/" + event,
 	}
 }

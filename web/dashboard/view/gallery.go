@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"busbar"
+	"busbar/rules"
 	"busbar/web/api"
 )
 
@@ -63,4 +64,47 @@ func galleryGraph(now time.Time) Graph {
 		add("evt_1", "dlv_1"+string(rune('a'+i)), "delivery", "ep_1", status, time.Millisecond)
 	}
 	return LayOut(g, "evt_1", GraphNames{})
+}
+
+// galleryStopped is a frame in which automation is stopped everywhere and at one site.
+func galleryStopped(f Frame, now time.Time) Frame {
+	f.Stops = []api.AutomationStop{{By: "Ada", At: api.Time(now.Add(-time.Hour))}, {SiteID: "site_home", By: "Grace", At: api.Time(now)}}
+	f.Now = now
+	return f
+}
+
+// galleryClauses are true, false and not known.
+func galleryClauses() []rules.Clause {
+	return []rules.Clause{
+		{Source: "state.level >= 99 and site.meter.state.importPower < 0", Value: nil, Unknown: []rules.Unknown{{Name: "meter.importPower", Device: "meter", Reason: rules.ReasonStale}}},
+		{Source: "state.level >= 99", Value: true, Operands: []rules.Operand{{Source: "state.level", Value: 99.5}}},
+		{Source: "site.meter.state.importPower < 0", Value: nil, Unknown: []rules.Unknown{{Name: "meter.importPower", Device: "meter", Reason: rules.ReasonStale}}},
+		{Source: "device.connected", Value: false},
+	}
+}
+
+func galleryHome() *Home {
+	device := func(family busbar.Family, state busbar.State) api.Device {
+		return api.Device{DeviceRead: api.DeviceRead{ID: busbar.DeviceID(family), DeviceType: family, State: state, Connection: busbar.Connected}}
+	}
+	return NewHome(api.Site{ID: "home", Name: "Home"}, []api.Device{
+		device(busbar.Meter, busbar.State{"importPower": -1.2}),
+		device(busbar.SolarInverter, busbar.State{"currentPower": 4.6}),
+		device(busbar.Battery, busbar.State{"chargeRate": 2.1, "level": 64.5}),
+		device(busbar.EVCharger, busbar.State{"currentPower": 0.0}),
+	})
+}
+
+// galleryActions have every state.
+func galleryActions(now time.Time) []api.Action {
+	var list []api.Action
+	for i, s := range []busbar.ActionState{
+		busbar.ActionScheduled, busbar.ActionAcknowledged, busbar.ActionCompleted, busbar.ActionFailed, busbar.ActionCancelled,
+	} {
+		list = append(list, api.Action{
+			ID: busbar.ActionID("act_" + string(s)), DeviceID: "battery", DeviceType: busbar.Battery, Command: "charge", State: s,
+			Parameters: api.Parameters{"power": {Value: 3, Unit: busbar.Kilowatts}}, CreatedAt: api.Time(now.Add(-time.Duration(i) * time.Hour)),
+		})
+	}
+	return list
 }
