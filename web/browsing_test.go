@@ -190,3 +190,31 @@ func TestAPageThatIsAheadOfItsCountsCatchesUp(t *testing.T) {
 	c.open("/sandbox")
 	c.until("the counts", `document.querySelector("[data-counting]") === null && document.querySelector(".chart[role=img]").getAttribute("aria-label").includes("1 delivered")`)
 }
+
+// What somebody has opened and begun to fill in stays so while the page around it changes.
+func TestALivePageLeavesAloneWhatIsBeingFilledIn(t *testing.T) {
+	t.Parallel()
+	a, url, admin := empty(t)
+	a.createHome()
+	a.report("battery", `{"level":50}`)
+	c := newChrome(t, url)
+	c.signInAs(a, admin)
+	c.open("/sandbox/devices/battery")
+	c.until("the feed", `document.querySelector(".live")?.dataset.state === "on"`)
+	eval[bool](c, `document.querySelector("#charge-power").closest("details").open = true, document.querySelector("#charge-power").focus(), true`)
+	c.press("3.5")
+	eval[bool](c, `document.querySelector("#charge-target").focus(), true`)
+	for _, level := range []string{"51", "52"} {
+		a.report("battery", `{"level":`+level+`}`)
+		c.until("the new level", `document.querySelector("#live").innerText.includes("`+level+`\u202f%")`)
+	}
+	if got := eval[string](c, `document.querySelector("#charge-power").value`); got != "3.5" {
+		t.Errorf("what was typed is now %q", got)
+	}
+	if !eval[bool](c, `document.querySelector("#charge-power").closest("details").open`) {
+		t.Error("the form has closed")
+	}
+	if got := eval[string](c, `document.activeElement.id`); got != "charge-target" {
+		t.Errorf("the focus went to %q", got)
+	}
+}

@@ -75,7 +75,7 @@ func newApp(t testing.TB, opt options) *app {
 	must(t, a.store.EnsureBootstrapKey(t.Context(), busbar.Sandbox, sandboxKey))
 	must(t, a.store.EnsureBootstrapKey(t.Context(), busbar.Live, liveKey))
 	a.cluster = &cluster{store: a.store, now: a.now}
-	starter := intake.NewStarter(intake.StarterConfig{Store: a.store, Start: a.cluster.start, Workers: 2, Now: time.Now, Logger: logger})
+	starter := intake.NewStarter(intake.StarterConfig{Store: a.store, Start: a.cluster.start, Workers: 2, Now: a.now, Logger: logger})
 	in, err := intake.New(intake.Config{
 		Store: a.store, Starter: starter, Quick: func(busbar.EndpointID) bool { return true },
 		AttemptTime: 20 * time.Second, Lanes: 1, Now: a.now, Logger: logger, Observer: nobody{},

@@ -41,10 +41,11 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	var last map[string]any
 	a.advance(-10 * time.Hour)
 	for i := range 24 {
-		a.advance(25 * time.Minute)
+		a.later(20 * time.Minute)
 		last = create("/v1/events", fmt.Sprintf(`{"type":"device.updated","deviceId":"battery_%d","data":{"changed":["level"],"state":{"level":%d,"status":"charging","chargeRate":2.5},"previous":{"level":%d}}}`, 1+i%3, 60+i, 59+i))
 	}
 	create("/v1/events", `{"type":"device.disconnected","deviceId":"charger_garage","data":{"reason":"credentials_expired"}}`)
+	a.furnishHome(create)
 	a.finishAll(busbar.EndpointID(text(good["id"])), busbar.EndpointID(text(bad["id"])))
 	deliveries, err := a.store.DeliveriesOfEvent(t.Context(), busbar.Sandbox, busbar.EventID(text(last["eventId"])))
 	must(t, err)
@@ -58,22 +59,6 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 		ID: busbar.NewAuditID(), At: a.now(), ActorID: string(admin.ID), ActorName: admin.Name, Address: "127.0.0.1", Environment: busbar.Sandbox,
 		Action: "endpoint.update", Target: text(good["id"]), Before: json.RawMessage(`{"maxInFlight":16}`), After: json.RawMessage(`{"maxInFlight":4}`),
 	}))
-	create("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)
-	for id, family := range map[string]string{"dev_battery": "battery", "dev_charger": "ev_charger", "dev_solar": "solar_inverter", "dev_meter": "meter", "dev_heat": "hvac"} {
-		create("/v1/devices", `{"id":"`+id+`","type":"`+family+`","siteId":"site_home","name":"The `+family+`","vendor":"Acme","driver":{"kind":"simulator"}}`)
-		create("/v1/devices/"+id+"/connection", `{"status":"connected"}`)
-	}
-	for i := range 12 {
-		at := a.now().Add(time.Duration(i-12) * 10 * time.Minute).UTC().Format(time.RFC3339)
-		for id, state := range map[string]string{
-			"dev_battery": fmt.Sprintf(`{"level":%d,"chargeRate":2.4,"status":"charging","temperature":24.5,"currentMode":"auto.balanced"}`, 40+4*i),
-			"dev_charger": `{"status":"charging","currentPower":3.7,"isConnected":true,"isCharging":true}`,
-			"dev_solar":   fmt.Sprintf(`{"currentPower":%g,"status":"producing","producing":true}`, 3+0.4*float64(i%5)),
-			"dev_meter":   `{"importPower":1.85,"price":0.2871}`, "dev_heat": fmt.Sprintf(`{"temperature":%g,"mode":"heat","active":true,"heatSetpoint":21}`, 20+float64(i%4)/2),
-		} {
-			create("/v1/devices/"+id+"/state", `{"observedAt":"`+at+`","state":`+state+`}`)
-		}
-	}
 	create("/v1/simulator/dev_battery/faults", `{"kind":"slow","for":"5m"}`)
 	endpoint := "/sandbox/endpoints/" + text(good["id"])
 	create("/v1/endpoints/"+text(good["id"])+"/replay", `{"since":"2026-01-01T00:00:00Z"}`)
@@ -98,6 +83,50 @@ func furnished(t *testing.T) (a *app, url string, admin busbar.User, paths map[s
 	return a, server.URL, admin, paths
 }
 
+// later lets time pass once every event has started: one that waits for an hour would keep new ones out.
+func (a *app) later(d time.Duration) {
+	a.t.Helper()
+	pause := time.NewTicker(5 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		waiting, err := a.store.Backlog(a.t.Context())
+		must(a.t, err)
+		if waiting.Count == 0 {
+			break
+		}
+		<-pause.C
+	}
+	a.advance(d)
+}
+
+// furnishHome makes a home whose devices have reported for two hours.
+func (a *app) furnishHome(create func(path, body string) map[string]any) {
+	a.t.Helper()
+	create("/v1/sites", `{"id":"site_home","name":"Home in the hills","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`)
+	for _, d := range [][3]string{
+		{"dev_battery", "battery", "Cellar battery"},
+		{"dev_charger", "ev_charger", "Wallbox"},
+		{"dev_solar", "solar_inverter", "Solar roof"},
+		{"dev_meter", "meter", "Grid meter"},
+		{"dev_heat", "hvac", "Heat pump"},
+	} {
+		create("/v1/devices", `{"id":"`+d[0]+`","type":"`+d[1]+`","siteId":"site_home","name":"`+d[2]+`","vendor":"Acme","driver":{"kind":"simulator"}}`)
+		create("/v1/devices/"+d[0]+"/connection", `{"status":"connected"}`)
+	}
+	for i := range 12 {
+		a.later(10 * time.Minute)
+		for id, state := range map[string]string{
+			"dev_battery": fmt.Sprintf(`{"level":%d,"chargeRate":%g,"status":"charging","temperature":%g,"currentMode":"auto.balanced"}`,
+				40+4*i, 1.6+0.4*float64(i%4), 23.5+0.2*float64(i)),
+			"dev_charger": `{"status":"charging","currentPower":3.7,"isConnected":true,"isCharging":true}`,
+			"dev_solar":   fmt.Sprintf(`{"currentPower":%g,"status":"producing","producing":true}`, 3+0.4*float64(i%5)),
+			"dev_meter":   `{"importPower":1.85,"price":0.2871}`, "dev_heat": fmt.Sprintf(`{"temperature":%g,"mode":"heat","active":true,"heatSetpoint":21}`, 20+float64(i%4)/2),
+		} {
+			create("/v1/devices/"+id+"/state", `{"state":`+state+`}`)
+		}
+	}
+}
+
 func text(v any) string { return fmt.Sprint(v) }
 
 // finishAll gives each delivery its attempts: to one endpoint all go well, to another every third fails for good and some
@@ -108,7 +137,7 @@ func (a *app) finishAll(good, bad busbar.EndpointID) {
 	must(a.t, err)
 	for i, d := range page.Items {
 		i /= 3 // each event has three
-		at := a.now()
+		at := d.CreatedAt
 		attempt := busbar.Attempt{
 			DeliveryID: d.ID, Number: 1, At: at, Duration: 34 * time.Millisecond, StatusCode: 200,
 			Timing: busbar.Timing{
@@ -128,7 +157,7 @@ func (a *app) finishAll(good, bad busbar.EndpointID) {
 			done.Attempt.StatusCode, done.Attempt.ErrorClass, done.Attempt.Error = 503, "status", "the endpoint answered 503 Service Unavailable"
 			done.Attempt.ResponseBody = "<html><body>Try later</body></html>"
 			if done.Status = busbar.DeliveryFailed; i%3 != 0 {
-				done.Status, done.NextAttemptAt = busbar.DeliveryPending, at.Add(time.Duration(5+i)*time.Minute)
+				done.Status, done.NextAttemptAt = busbar.DeliveryPending, a.now().Add(time.Duration(5+i)*time.Minute)
 				done.Attempt.NextAttemptAt = done.NextAttemptAt
 			}
 		}
@@ -196,6 +225,10 @@ func TestEveryPageIsAccessibleInBothThemes(t *testing.T) {
 	for name, path := range paths {
 		check(name, path)
 	}
+	want[object](a, http.StatusOK, http.MethodPost, "/v1/automation", `{"enabled":false,"siteId":"site_home"}`)
+	check("automation-stopped", "/sandbox/automation")
+	want[object](a, http.StatusOK, http.MethodPost, "/v1/automation", `{"enabled":false}`)
+	check("rules-stopped", "/sandbox/rules")
 	if problems := a.logs.String(); strings.Contains(problems, "page failed") || strings.Contains(problems, "panicked") {
 		t.Error(problems)
 	}

@@ -28,11 +28,10 @@ func (a *app) furnishRules() (paths map[string]string) {
 		`{"push":{"device":"site.evChargers","command":"idle"}}]}`)
 	want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", `{"id":"warm","name":"Warm up while there is plenty","mode":"shadow","on":["device.updated"],"deviceType":"battery",`+
 		`"if":"state.level > 60","edge":"every","then":[{"push":{"device":"site.hvacs","command":"heat","parameters":{"target":{"value":"21","unit":"celsius"}}}}]}`)
-	a.report("dev_battery", `{"level":99.5}`)
-	a.report("dev_battery", `{"level":61}`)
 	a.report("dev_meter", `{"importPower":-4.2}`)
 	a.report("dev_charger", `{"isConnected":true}`)
-	event := a.report("dev_battery", `{"level":62.5}`)["eventId"].(string)
+	a.report("dev_battery", `{"level":97}`)
+	event := a.report("dev_battery", `{"level":99.5}`)["eventId"].(string)
 	run := a.items("/v1/runs?decision=shadowed")[0]["id"].(string)
 	fired := a.items("/v1/runs?decision=fired")[0]
 	action := a.items("/v1/actions?ruleId=surplus")[0]["id"].(string)

@@ -26,9 +26,28 @@ func (q *request) findStops() error {
 		of.env = q.lastEnv()
 	}
 	state, err := ask[api.Automation](&of, http.MethodGet, "/v1/automation", args{})
+	if err != nil {
+		return err
+	}
 	q.stops = state.Stops
-	return err
+	for i := range q.stops {
+		id := q.stops[i].SiteID
+		if id == "" || len(q.stopSites) == namedStops {
+			continue
+		}
+		site, err := ask[api.Site](&of, http.MethodGet, "/v1/sites/{id}", args{params: byID(string(id))})
+		switch {
+		case err == nil:
+			q.stopSites = append(q.stopSites, site)
+		case busbar.CodeOf(err) != busbar.CodeNotFound:
+			return err
+		}
+	}
+	return nil
 }
+
+// namedStops is how many of the sites whose automation is stopped every page names.
+const namedStops = 5
 
 // sitesForStops are the sites, by whose names stops are shown.
 func (q *request) sitesForStops() ([]api.Site, error) {

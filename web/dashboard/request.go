@@ -44,6 +44,8 @@ type request struct {
 	posted url.Values
 	// stops are the emergency stops in force, of the environment that the page is about or was last about.
 	stops []api.AutomationStop
+	// stopSites are the sites that they are about.
+	stopSites []api.Site
 	// seen is the environment's watermark of before the page was read.
 	seen string
 }
@@ -159,7 +161,7 @@ func (q *request) frame(section, title string) view.Frame {
 		Title: title, Section: section, Env: q.env, Home: q.env, User: q.user, Theme: q.theme(), Here: q.r.URL.RequestURI(),
 		Flash: q.takeFlash(), Version: q.cfg.Version, TemporalUI: q.cfg.TemporalUIURL, PublicURL: q.publicURL(), Gallery: q.cfg.Gallery,
 	}
-	f.Stops, f.Now = q.stops, q.now()
+	f.Stops, f.StopSites, f.Now = q.stops, q.stopSites, q.now()
 	if q.r.Method != http.MethodGet {
 		f.Here = "/"
 	}

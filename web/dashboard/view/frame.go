@@ -35,7 +35,9 @@ type Frame struct {
 	PublicURL string
 	// Stops are the emergency stops in force.
 	Stops []api.AutomationStop
-	Now   time.Time
+	// StopSites are the sites that they are about, for their names.
+	StopSites []api.Site
+	Now       time.Time
 	// Script is one that only this page needs; empty is none.
 	Script string
 	// Gallery: the page of all components is served.
