@@ -232,7 +232,8 @@ func TestAQueuedCommandWaitsForItsTurn(t *testing.T) {
 	first := p.push(nil)
 	second := p.push(func(r *busbar.Push) { r.OnConflict, r.Command = busbar.QueueAfter, "idle" })
 	p.after(time.Hour, func() {
-		must(t, p.Abandon(t.Context(), busbar.Sandbox, first.ID, busbar.ActionWorkflowLost, "ended by a person"))
+		_, err := p.Abandon(t.Context(), busbar.Sandbox, first.ID, busbar.ActionWorkflowLost, "ended by a person")
+		must(t, err)
 	})
 	p.check(p.run(second.ID), busbar.ActionCompleted, "", "1h0m0s: idle ")
 }

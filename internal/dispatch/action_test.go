@@ -44,9 +44,9 @@ func (c *cluster) SignalWithStartWorkflow(
 type abandoned struct{ list []string }
 
 // Abandon gives an action up.
-func (a *abandoned) Abandon(_ context.Context, _ busbar.Environment, id busbar.ActionID, code, _ string) error {
+func (a *abandoned) Abandon(_ context.Context, _ busbar.Environment, id busbar.ActionID, code, _ string) (bool, error) {
 	a.list = append(a.list, string(id)+" "+code)
-	return nil
+	return true, nil
 }
 
 // open stores an open action of a device of its own.

@@ -13,7 +13,8 @@ import (
 
 // Abandoner fails an action that cannot be carried out any more.
 type Abandoner interface {
-	Abandon(ctx context.Context, env busbar.Environment, id busbar.ActionID, code, message string) error
+	// Abandon reports whether it failed it: one that has ended meanwhile stays as it is.
+	Abandon(ctx context.Context, env busbar.Environment, id busbar.ActionID, code, message string) (bool, error)
 }
 
 // ActionReconciler looks at open actions that have not moved for a minute. One whose workflow is lost gets a new one, one
@@ -83,8 +84,11 @@ func (r *ActionReconciler) one(ctx context.Context, a *busbar.Action) error {
 	case running && !overdue:
 		return nil
 	case !running && known:
-		r.logger.WarnContext(ctx, "an open action has a workflow that was ended; failing it", "action_id", a.ID, "device_id", a.DeviceID)
-		return r.abandoner.Abandon(ctx, a.Environment, a.ID, busbar.ActionWorkflowLost, "the workflow that carried it out was ended by a person")
+		failed, err := r.abandoner.Abandon(ctx, a.Environment, a.ID, busbar.ActionWorkflowLost, "the workflow that carried it out was ended by a person")
+		if failed {
+			r.logger.WarnContext(ctx, "an open action had a workflow that was ended; it has failed", "action_id", a.ID, "device_id", a.DeviceID)
+		}
+		return err
 	case !running:
 		r.logger.WarnContext(ctx, "an open action has no workflow; starting one", "action_id", a.ID, "device_id", a.DeviceID)
 	}

@@ -14,8 +14,8 @@ import (
 
 // RuleEnder ends what workflows were to end.
 type RuleEnder interface {
-	// FailRun ends a run whose steps cannot be taken any more.
-	FailRun(ctx context.Context, env busbar.Environment, id busbar.RunID, code, message string) error
+	// FailRun ends a run whose steps cannot be taken any more. It reports whether it did: one that has ended meanwhile stays as it is.
+	FailRun(ctx context.Context, env busbar.Environment, id busbar.RunID, code, message string) (bool, error)
 	EndHold(ctx context.Context, hold intake.HoldRef) (intake.HoldState, error)
 }
 
@@ -123,8 +123,11 @@ func (r *RuleReconciler) run(ctx context.Context, run *busbar.Run) error {
 	case err != nil || running:
 		return err
 	case known:
-		r.logger.WarnContext(ctx, "an open run has a workflow that was ended; failing it", "run_id", run.ID, "rule_id", run.RuleID)
-		return r.ender.FailRun(ctx, run.Environment, run.ID, busbar.ActionWorkflowLost, "the workflow that took its steps was ended by a person")
+		failed, err := r.ender.FailRun(ctx, run.Environment, run.ID, busbar.ActionWorkflowLost, "the workflow that took its steps was ended by a person")
+		if failed {
+			r.logger.WarnContext(ctx, "an open run had a workflow that was ended; it has failed", "run_id", run.ID, "rule_id", run.RuleID)
+		}
+		return err
 	}
 	r.logger.WarnContext(ctx, "an open run has no workflow; starting one", "run_id", run.ID, "rule_id", run.RuleID)
 	return r.dispatcher.LaunchRule(ctx, intake.RuleLaunch{RuleStart: store.RuleStart{

@@ -20,9 +20,9 @@ import (
 type ended struct{ list []string }
 
 // FailRun fails a run.
-func (e *ended) FailRun(_ context.Context, _ busbar.Environment, id busbar.RunID, code, _ string) error {
+func (e *ended) FailRun(_ context.Context, _ busbar.Environment, id busbar.RunID, code, _ string) (bool, error) {
 	e.list = append(e.list, string(id)+" "+code)
-	return nil
+	return true, nil
 }
 
 // EndHold ends a hold.

@@ -230,18 +230,21 @@ func (t *advanceTask) decide(g *group, u *unit) error {
 }
 
 // Abandon fails an action that cannot be carried out any more; one that has ended stays as it is.
-func (in *Intake) Abandon(ctx context.Context, env busbar.Environment, id busbar.ActionID, code, message string) error {
-	return in.do(ctx, env, &abandonTask{moveTask{env: env, id: id}, code, message})
+func (in *Intake) Abandon(ctx context.Context, env busbar.Environment, id busbar.ActionID, code, message string) (failed bool, err error) {
+	t := &abandonTask{moveTask: moveTask{env: env, id: id}, code: code, message: message}
+	err = in.do(ctx, env, t)
+	return t.failed, err
 }
 
 type abandonTask struct {
 	moveTask
 	code, message string
+	failed        bool
 }
 
 func (t *abandonTask) decide(g *group, u *unit) error {
 	a, err := t.load(g, u)
-	if err != nil || a.State.Terminal() {
+	if t.failed = err == nil && !a.State.Terminal(); !t.failed {
 		return err
 	}
 	if a, err = g.move(u, &a, busbar.Step{Move: busbar.MoveAbandon, Code: t.code, Message: t.message}); err != nil {

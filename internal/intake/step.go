@@ -298,19 +298,22 @@ func (g *group) tellFailed(u *unit, run *busbar.Run, cause busbar.Causation, rea
 	return nil
 }
 
-// FailRun ends a run whose steps cannot be taken any more; one that has ended stays as it is.
-func (in *Intake) FailRun(ctx context.Context, env busbar.Environment, id busbar.RunID, code, message string) error {
-	return in.do(ctx, env, &failRunTask{runTask{env: env, id: id}, code, message})
+// FailRun ends a run whose steps cannot be taken any more, and reports whether it did: one that has ended stays as it is.
+func (in *Intake) FailRun(ctx context.Context, env busbar.Environment, id busbar.RunID, code, message string) (failed bool, err error) {
+	t := &failRunTask{runTask: runTask{env: env, id: id}, code: code, message: message}
+	err = in.do(ctx, env, t)
+	return t.failed, err
 }
 
 type failRunTask struct {
 	runTask
 	code, message string
+	failed        bool
 }
 
 func (t *failRunTask) decide(g *group, u *unit) error {
 	run, err := g.tx.LockRun(u.env, t.id)
-	if err != nil || run.Status != busbar.RunOpen {
+	if t.failed = err == nil && run.Status == busbar.RunOpen; !t.failed {
 		return err
 	}
 	var detail rules.Detail

@@ -383,8 +383,12 @@ func TestARunWhoseWorkflowIsGoneFails(t *testing.T) {
 	p := wholeHome(t, func() *store.Store { return opener(t, "")() })
 	p.rule("rule_1", chargeThenTell)
 	id := p.fires()
-	for range 2 {
-		must(t, p.FailRun(t.Context(), busbar.Sandbox, id, busbar.ActionWorkflowLost, "ended by a person"))
+	for _, first := range []bool{true, false} {
+		failed, err := p.FailRun(t.Context(), busbar.Sandbox, id, busbar.ActionWorkflowLost, "ended by a person")
+		must(t, err)
+		if failed != first {
+			t.Errorf("it failed: %v, want %v", failed, first)
+		}
 	}
 	p.steps(id, "then/0/0 failed")
 	if failed := p.events(busbar.TypeRuleFailed); len(failed) != 1 || p.run(id).Status != busbar.RunFailed {

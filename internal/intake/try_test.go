@@ -323,11 +323,19 @@ func TestAnAbandonedActionMakesRoom(t *testing.T) {
 	p := newPlant(t, sqlite(t), charger())
 	a := p.push(func(r *intake.PushRequest) { r.Start = "1h" })
 	next := p.push(queue)
-	must(t, p.Abandon(t.Context(), busbar.Sandbox, a.ID, busbar.ActionWorkflowLost, "ended by a person"))
+	abandon := func(code string, first bool) {
+		t.Helper()
+		failed, err := p.Abandon(t.Context(), busbar.Sandbox, a.ID, code, "ended by a person")
+		must(t, err)
+		if failed != first {
+			t.Errorf("it failed: %v, want %v", failed, first)
+		}
+	}
+	abandon(busbar.ActionWorkflowLost, true)
 	if failed := p.is(a.ID, busbar.ActionFailed, busbar.PhaseEnded); failed.ErrorCode != busbar.ActionWorkflowLost {
 		t.Errorf("failed with %s", failed.ErrorCode)
 	}
-	must(t, p.Abandon(t.Context(), busbar.Sandbox, a.ID, "OTHER", "again"))
+	abandon("OTHER", false)
 	if again := p.action(a.ID); again.ErrorCode != busbar.ActionWorkflowLost {
 		t.Errorf("failed again with %s", again.ErrorCode)
 	}
