@@ -17,6 +17,8 @@ type Circuit struct {
 	FailingSince time.Time
 	// Failures counts the failed attempts since then.
 	Failures int
+	// Crowded: it is half open because more comes for the endpoint than it takes at once, not because it has failed.
+	Crowded bool
 }
 
 // CircuitState is a state of a circuit.
@@ -28,7 +30,8 @@ const (
 	CircuitClosed CircuitState = "closed"
 	// CircuitOpen: deliveries are parked; the oldest is tried now and then.
 	CircuitOpen CircuitState = "open"
-	// CircuitHalfOpen: a try is under way or has succeeded, and what is parked goes out, oldest first.
+	// CircuitHalfOpen: a try is under way or has succeeded, or more comes than goes out at once; what is parked goes out, oldest
+	// first.
 	CircuitHalfOpen CircuitState = "half_open"
 )
 

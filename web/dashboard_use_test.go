@@ -226,3 +226,19 @@ func TestADeviceIsAskedBeforeItIsTold(t *testing.T) {
 	wantPage(t, b.post("/sandbox/devices/sim_battery/faults/clear", nil), http.StatusOK, "The device behaves again.")
 	wantPage(t, b.post("/sandbox/devices/dev_battery/fault", url.Values{"kind": {"offline"}}), http.StatusUnprocessableEntity)
 }
+
+// Nothing is wrong with an endpoint that takes what it gets, only slower than it comes.
+func TestABusyEndpointIsShownAsBusy(t *testing.T) {
+	t.Parallel()
+	b := signedIn(t, busbar.RoleOperator)
+	wantPage(t, b.post("/sandbox/endpoints", url.Values{"url": {"http://127.0.0.1:9000/hook"}, "maxInFlight": {"3"}}), http.StatusOK)
+	page, err := b.app.store.ListEndpoints(t.Context(), busbar.Sandbox, busbar.PageRequest{Limit: 1})
+	must(t, err)
+	id := page.Items[0].ID
+	begun, err := b.app.store.Crowd(t.Context(), busbar.Sandbox, id)
+	if must(t, err); !begun {
+		t.Fatal("no line was begun")
+	}
+	wantPage(t, b.get("/sandbox/endpoints/"+string(id)), http.StatusOK, "More comes for it than it takes.", "3 deliveries at once")
+	wantPage(t, b.get("/sandbox/endpoints"), http.StatusOK, "busy")
+}

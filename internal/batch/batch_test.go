@@ -153,3 +153,36 @@ func TestCloseDoesNotWaitForeverForABatch(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// Its results would otherwise be as many transactions as chance makes of them.
+func TestWhatIsGivenTogetherRunsTogether(t *testing.T) {
+	t.Parallel()
+	bad := errors.New("bad")
+	var batches [][]int
+	b := batch.New(batch.Config[int]{
+		Max: 2, Alone: func(error) bool { return true },
+		Run: func(_ context.Context, items []int) error {
+			batches = append(batches, slices.Clone(items))
+			if slices.Contains(items, 3) {
+				return bad
+			}
+			return nil
+		},
+	})
+	if errs := b.DoAll(t.Context(), []int{0, 1, 2}); errors.Join(errs...) != nil {
+		t.Errorf("DoAll = %v", errs)
+	}
+	if diff := cmp.Diff([][]int{{0, 1, 2}}, batches); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+	errs := b.DoAll(t.Context(), []int{3, 4})
+	if !errors.Is(errs[0], bad) || errs[1] != nil {
+		t.Errorf("DoAll with one that is bad = %v", errs)
+	}
+	b.Close()
+	for _, err := range b.DoAll(t.Context(), []int{5, 6}) {
+		if !errors.Is(err, batch.ErrClosed) {
+			t.Errorf("DoAll after Close = %v", err)
+		}
+	}
+}

@@ -38,6 +38,8 @@ func (r *healthRow) circuit() (busbar.Circuit, error) {
 	c := busbar.Circuit{
 		State: state, Since: fromMicros(r.CircuitSince), FailingSince: fromMicros(r.FailingSince), Failures: r.Failures,
 	}
+	// One that was open has been tried.
+	c.Crowded = state == busbar.CircuitHalfOpen && r.ProbeAt == 0
 	if state == busbar.CircuitOpen {
 		c.ProbeAt = fromMicros(r.ProbeAt)
 	}

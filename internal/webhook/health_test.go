@@ -168,3 +168,27 @@ func TestHealthIsBounded(t *testing.T) {
 		t.Error("a negative bound was accepted")
 	}
 }
+
+func TestAnEndpointHangsWhileOneOfTheLastTenDid(t *testing.T) {
+	t.Parallel()
+	health, clock := newHealth(t, 0)
+	if health.Hangs("ep") {
+		t.Error("a new endpoint hangs")
+	}
+	done := health.Begin("ep")
+	clock.advance(time.Second + 1)
+	if !health.Hangs("ep") {
+		t.Error("an attempt is in flight for more than a second, and the endpoint does not hang")
+	}
+	done(true, time.Second+1)
+	for range 9 {
+		health.Record("ep", false, time.Second)
+	}
+	if !health.Hangs("ep") {
+		t.Error("nine attempts later it is forgotten that one hung")
+	}
+	health.Record("ep", true, 0)
+	if health.Hangs("ep") {
+		t.Error("ten attempts later the endpoint still hangs: those that failed at once do not count")
+	}
+}

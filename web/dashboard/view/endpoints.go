@@ -126,3 +126,11 @@ http.HandleFunc("POST /hook", func(w http.ResponseWriter, r *http.Request) {
 `
 	return []snippet{{"node", "JavaScript", node}, {"python", "Python", python}, {"go", "Go", golang}}
 }
+
+// halfOpen says in words what a half-open circuit does.
+func halfOpen(c api.Circuit) string {
+	if c.Failures > 0 {
+		return "being tried"
+	}
+	return "catching up"
+}

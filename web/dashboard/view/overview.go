@@ -44,7 +44,7 @@ func (o OverviewPage) verdict() verdict {
 	case len(troubled) > 0:
 		return verdict{"warn", "warn", Plural(len(troubled), "endpoint needs", "endpoints need") + " attention", "The other deliveries are not delayed by it."}
 	case o.Parked > 0:
-		return verdict{"good", "check", "All is well", UpTo(o.Parked, o.Most) + " parked: they wait for an endpoint that is disabled or catching up."}
+		return verdict{"good", "check", "All is well", UpTo(o.Parked, o.Most) + " parked: they wait for an endpoint that is disabled, busy or catching up."}
 	case o.Pending > 0:
 		return verdict{"good", "check", "All is well", Plural(o.Pending, "delivery is", "deliveries are") + " under way."}
 	default:
