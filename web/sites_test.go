@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"busbar"
 )
 
 func TestSiteFromCreationToDeletion(t *testing.T) {
@@ -38,6 +40,21 @@ func TestSiteFromCreationToDeletion(t *testing.T) {
 	want[object](a, http.StatusOK, http.MethodDelete, "/v1/sites/"+id, "")
 	if got := a.send(http.MethodGet, "/v1/sites/"+id, ""); got.Status != http.StatusNotFound {
 		t.Errorf("a deleted site: %s", got.Body)
+	}
+}
+
+func TestANameThatShowsNothingIsNone(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	a.createHome()
+	for method, path := range map[string]string{http.MethodPost: "/v1/sites", http.MethodPatch: "/v1/sites/home"} {
+		got := a.send(method, path, `{"name":" \u00a0 ","timezone":"UTC"}`)
+		if got.Status != http.StatusUnprocessableEntity || len(got.Error.Details.Fields) != 1 || got.Error.Details.Fields[0].Path != "name" {
+			t.Errorf("%s: %s", method, got.Body)
+		}
+	}
+	if got := a.send(http.MethodPost, "/v1/api-keys", `{"name":" ","scopes":["read"]}`); got.Error.Code != busbar.CodeValidationFailed {
+		t.Errorf("API key: %s", got.Body)
 	}
 }
 

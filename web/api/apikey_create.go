@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"slices"
 
 	"busbar"
@@ -26,7 +27,7 @@ func (a *API) createAPIKey(ctx context.Context, r *Request) (*Reply, error) {
 	}
 	now := a.Now()
 	k := busbar.APIKey{ID: busbar.NewKeyID(), Environment: r.Env, Name: body.Name.Value, CreatedAt: now}
-	if k.Name == "" {
+	if strings.TrimSpace(k.Name) == "" {
 		return nil, busbar.Invalid("name", "required", "is missing")
 	}
 	if err := checkText("name", k.Name, maxName); err != nil {

@@ -50,7 +50,7 @@ func (p *problems) chosenID(given strictjson.Optional[string], fresh bool) {
 // required notes a text that is missing from what is new, or taken away from what is there.
 func (p *problems) required(path string, given strictjson.Optional[string], fresh bool) {
 	switch {
-	case given.Has() && given.Value != "":
+	case given.Has() && strings.TrimSpace(given.Value) != "":
 	case given.Given:
 		p.add(path, "required", "must not be empty")
 	case fresh:
