@@ -43,7 +43,7 @@ func TestCommandsCanBeAskedFor(t *testing.T) {
 		{busbar.PhaseAwait, object{"key": "act_open", "phase": "push", "command": "charge", "parameters": power}},
 		{busbar.PhaseWindow, nil},
 		{busbar.PhaseRevert, nil},
-		{busbar.PhaseAwaitRevert, object{"key": "act_open-revert", "phase": "revert", "command": "auto.balanced", "parameters": nil}},
+		{busbar.PhaseAwaitRevert, object{"key": "act_open-revert", "phase": "revert", "command": "auto.balanced", "parameters": object{}}},
 	} {
 		act.Phase, act.Before = step.phase, &busbar.Instruction{Command: busbar.ModeBalanced}
 		must(t, a.store.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error { return tx.SaveAction(&act) }))
