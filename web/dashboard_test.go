@@ -168,7 +168,7 @@ func TestPasswordsAreGuessedSlowly(t *testing.T) {
 		wantPage(t, b.post("/login", wrong), http.StatusUnprocessableEntity, "do not fit together")
 	}
 	right := url.Values{"name": {"Ada"}, "password": {"a long password"}}
-	wantPage(t, b.post("/login", right), http.StatusUnprocessableEntity, "Too many attempts")
+	wantPage(t, b.post("/login", right), http.StatusTooManyRequests, "Too many attempts")
 	a.advance(time.Minute)
 	wantPage(t, b.post("/login", right), http.StatusOK, "<h1>Overview</h1>")
 	if strings.Contains(a.logs.String(), "a long password") || strings.Contains(a.logs.String(), "not the password") {

@@ -231,9 +231,7 @@ func zipped(plain []byte) []byte {
 func (q *request) fail(err error) {
 	known := q.known(err)
 	f := q.frame("", "Not possible")
-	if known.RetryAfter > 0 {
-		q.w.Header().Set("Retry-After", strconv.Itoa(int((known.RetryAfter+time.Second-1)/time.Second)))
-	}
+	q.retryAfter(known)
 	page := view.Problem(f, known)
 	if q.user == nil {
 		page = view.ProblemAlone(f, known)
@@ -241,6 +239,13 @@ func (q *request) fail(err error) {
 	if err := q.render(api.Status(known.Code), page); err != nil {
 		q.cfg.Logger.ErrorContext(q.ctx(), "show error", slog.String("request_id", q.call.ID), slog.Any("error", err))
 		q.w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// retryAfter tells programs what the error tells people.
+func (q *request) retryAfter(e *busbar.Error) {
+	if e.RetryAfter > 0 {
+		q.w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
 	}
 }
 

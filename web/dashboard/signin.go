@@ -84,7 +84,12 @@ func signIn(q *request) error {
 			return err
 		}
 		view.Refuse(&form, known)
-		return q.render(http.StatusUnprocessableEntity, view.Login(q.frame("", "Sign in"), form))
+		status := http.StatusUnprocessableEntity
+		if known.Code == busbar.CodeRateLimitExceeded {
+			status = http.StatusTooManyRequests
+		}
+		q.retryAfter(known)
+		return q.render(status, view.Login(q.frame("", "Sign in"), form))
 	}
 	if name == "" || given == "" || utf8.RuneCountInString(name) > busbar.MaxUserNameRunes || len(given) > busbar.MaxPasswordBytes {
 		return refuse(errWrong())
