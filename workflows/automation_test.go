@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
 	"busbar"
@@ -40,10 +39,7 @@ func newAutomation(t *testing.T) *automation {
 	t.Helper()
 	a := &automation{t: t, opened: make(map[time.Time]int)}
 	logger := slog.New(slog.DiscardHandler)
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(logger))
-	a.env = suite.NewTestWorkflowEnvironment()
-	a.env.SetTestTimeout(time.Minute)
+	a.env = newEnvironment()
 	// A whole second, so that no difference is rounded.
 	a.env.SetStartTime(a.env.Now().Truncate(time.Second))
 	a.start = a.env.Now()

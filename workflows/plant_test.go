@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
 	"busbar"
@@ -84,10 +83,7 @@ func newPlant(t *testing.T) *plant {
 	t.Helper()
 	p := &plant{t: t, answer: accepted}
 	logger := slog.New(slog.DiscardHandler)
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(logger))
-	p.env = suite.NewTestWorkflowEnvironment()
-	p.env.SetTestTimeout(time.Minute)
+	p.env = newEnvironment()
 	p.start = p.env.Now()
 	key, err := keyring.Generate()
 	must(t, err)

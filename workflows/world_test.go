@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"busbar"
 	"busbar/activities"
@@ -128,13 +129,20 @@ func failing(code int) func(webhook.Request) webhook.Result {
 
 func healthy(webhook.Request) webhook.Result { return webhook.Result{StatusCode: 200} }
 
+// newEnvironment skips time. On a busy machine a workflow may be kept waiting for longer than a worker would believe.
+func newEnvironment() *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
+	return env
+}
+
 func newWorld(t *testing.T, schedule string) *world {
 	t.Helper()
 	w := &world{t: t, answer: healthy}
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w.env = suite.NewTestWorkflowEnvironment()
-	w.env.SetTestTimeout(time.Minute)
+	w.env = newEnvironment()
 	key, err := keyring.Generate()
 	must(t, err)
 	ring, err := keyring.Parse(key)
