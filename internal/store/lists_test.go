@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,9 +210,11 @@ func TestFrequentTypesAreListedAsRareOnesAre(t *testing.T) {
 			batch = append(batch, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}})
 			s.clock.advance(time.Second)
 		}
-		err := s.Decide(t.Context(), []busbar.Environment{busbar.Live}, func(tx *store.DecisionTx) error { return tx.Insert(batch) })
-		if err != nil {
-			t.Fatal(err)
+		for part := range slices.Chunk(batch, 100) {
+			err := s.Decide(t.Context(), []busbar.Environment{busbar.Live}, func(tx *store.DecisionTx) error { return tx.Insert(part) })
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		for pattern, want := range map[string]int{"device.*": 200, "device.updated": 200, "device.c*": 1, "device.connected": 1, "push.*": 0} {
 			events, err := s.Events(t.Context(), busbar.Live, store.EventFilter{Type: pattern}, busbar.PageRequest{Limit: 200})
