@@ -69,11 +69,12 @@ type (
 		Attempts      []attempt `json:"attempts"`
 	}
 	attempt struct {
-		Number     int     `json:"number"`
-		StatusCode int     `json:"statusCode"`
-		ErrorClass string  `json:"errorClass"`
-		Error      string  `json:"error"`
-		DurationMs float64 `json:"durationMs"`
+		Number     int       `json:"number"`
+		At         time.Time `json:"at"`
+		StatusCode int       `json:"statusCode"`
+		ErrorClass string    `json:"errorClass"`
+		Error      string    `json:"error"`
+		DurationMs float64   `json:"durationMs"`
 		Timing     struct {
 			ConnectMs   float64 `json:"connectMs"`
 			FirstByteMs float64 `json:"firstByteMs"`

@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 
 	"busbar/workflows"
 )
@@ -159,6 +161,9 @@ func awaitActivities(t *testing.T, d *dev, workflowID, name string, n int) {
 		events := c.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 		for events.HasNext() {
 			e, err := events.Next()
+			if _, unknown := errors.AsType[*serviceerror.NotFound](err); unknown {
+				return false
+			}
 			if err != nil {
 				t.Fatalf("read history: %v", err)
 			}

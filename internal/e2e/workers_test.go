@@ -31,7 +31,7 @@ func TestWorkersTakeTheCareOfAnEndpointOver(t *testing.T) {
 	if n := serve.countOf(t, ep.ID, "delivered"); n != events {
 		t.Errorf("%d of %d are delivered", n, events)
 	}
-	checkStartOrder(t, s.all()[before:], ids, atOnce)
+	checkStartOrder(t, serve.api, ep.ID, s.all()[before:], ids, atOnce)
 	killInMid(t, serve.api, s, "recover", ep.ID, ids, []string{"delivered"}, func() {
 		second.kill(t)
 		s.behave(status(200))
