@@ -131,12 +131,22 @@ func checkStartOrder(t *testing.T, a *api, endpointID string, arrivals []arrival
 		}
 		return 0
 	})
+	late := 0
 	for i := range want {
 		// Times have milliseconds: what happened in the same one may go in any order.
-		near := got[max(0, i-4*atOnce):min(len(got), i+4*atOnce+1)]
-		if !slices.ContainsFunc(near, func(s stamped) bool { return s.at == want[i].at }) {
+		within := func(places int) bool {
+			near := got[max(0, i-places):min(len(got), i+places+1)]
+			return slices.ContainsFunc(near, func(s stamped) bool { return s.at == want[i].at })
+		}
+		if !within(4 * atOnce) {
 			t.Fatalf("those begun around place %d are not those of %s", i, want[i].at)
 		}
+		if !within(atOnce) {
+			late++
+		}
+	}
+	if late > atOnce {
+		t.Errorf("%d of %d began more than %d places from theirs", late, len(want), atOnce)
 	}
 }
 
