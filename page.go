@@ -20,3 +20,8 @@ type Page[T any] struct {
 	// NextCursor is empty on the last page.
 	NextCursor string
 }
+
+// WrongCursor is the error for a cursor that the list which is asked for did not give.
+func WrongCursor() *Error {
+	return Invalid("cursor", "invalid", "is none that this list gave with these filters; start again without it")
+}

@@ -31,7 +31,7 @@ func decodeCursor(cursor string) (position, error) {
 			}
 		}
 	}
-	return position{}, busbar.Invalid("cursor", "invalid", "is not a cursor that a list gave")
+	return position{}, busbar.WrongCursor()
 }
 
 // page runs a query newest first by (at, id) and cuts it to a page. The row type tells its own position.

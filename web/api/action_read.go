@@ -25,7 +25,7 @@ func (a *API) listActions(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, a.viewAction), nil
+	return listOf(r, page, a.viewAction), nil
 }
 
 func (a *API) getAction(ctx context.Context, r *Request) (*Reply, error) {

@@ -16,7 +16,7 @@ func (a *API) listAPIKeys(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewAPIKey), nil
+	return listOf(r, page, viewAPIKey), nil
 }
 
 func (a *API) getAPIKey(ctx context.Context, r *Request) (*Reply, error) {

@@ -127,6 +127,7 @@ func singular(list string) string {
 
 // run handles a request and keeps in the audit log what it changed. It is the one way to a handler, for programs and people.
 func (a *API) run(ctx context.Context, route *Route, r *Request) (*Reply, error) {
+	r.route = route
 	u := audits()[route.Method+" "+route.Path]
 	if u == nil || u.daily() && !r.Actor.Person {
 		return route.Handle(a, ctx, r)

@@ -30,7 +30,7 @@ func (a *API) listDeliveries(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewDelivery), nil
+	return listOf(r, page, viewDelivery), nil
 }
 
 func (a *API) getDelivery(ctx context.Context, r *Request) (*Reply, error) {

@@ -43,5 +43,5 @@ func (a *API) getHistory(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, func(p *store.HistoryPoint) HistoryPoint { return HistoryPoint{Time(p.At), p.Value, p.Late} }), nil
+	return listOf(r, page, func(p *store.HistoryPoint) HistoryPoint { return HistoryPoint{Time(p.At), p.Value, p.Late} }), nil
 }

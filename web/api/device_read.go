@@ -29,7 +29,7 @@ func (a *API) listDevices(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, func(d *busbar.Device) Device { return a.viewDevice(d, last) }), nil
+	return listOf(r, page, func(d *busbar.Device) Device { return a.viewDevice(d, last) }), nil
 }
 
 // devices gives a page of devices with the last action of each.

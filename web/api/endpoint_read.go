@@ -20,7 +20,7 @@ func (a *API) listEndpoints(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, func(e *busbar.Endpoint) Endpoint {
+	return listOf(r, page, func(e *busbar.Endpoint) Endpoint {
 		var keys []busbar.SigningKey
 		if s, ok := subscribers.Get(e.ID); ok {
 			keys = s.SigningKeys(a.Now())

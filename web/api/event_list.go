@@ -23,5 +23,5 @@ func (a *API) listEvents(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewEvent), nil
+	return listOf(r, page, viewEvent), nil
 }

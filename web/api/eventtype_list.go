@@ -23,7 +23,7 @@ func (a *API) listEventTypes(ctx context.Context, r *Request) (*Reply, error) {
 	from := 0
 	if position, ok := strings.CutPrefix(req.Cursor, builtInCursor); ok {
 		if from, err = strconv.Atoi(position); err != nil || from < 0 || from > len(builtIn) {
-			return nil, busbar.Invalid("cursor", "invalid", "is not a cursor that a list gave")
+			return nil, busbar.WrongCursor()
 		}
 	} else if page, err = a.Store.ListEventTypes(ctx, r.Env, req); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (a *API) listEventTypes(ctx context.Context, r *Request) (*Reply, error) {
 			page.NextCursor = builtInCursor + strconv.Itoa(to)
 		}
 	}
-	return listOf(page, viewEventType), nil
+	return listOf(r, page, viewEventType), nil
 }
 
 func (a *API) getEventType(ctx context.Context, r *Request) (*Reply, error) {

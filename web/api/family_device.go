@@ -21,7 +21,7 @@ func (a *API) listDevicesOfFamily(ctx context.Context, r *Request, f busbar.Fami
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, func(d *busbar.Device) DeviceRead { return a.viewDeviceRead(d, last) }), nil
+	return listOf(r, page, func(d *busbar.Device) DeviceRead { return a.viewDeviceRead(d, last) }), nil
 }
 
 func (a *API) getDeviceOfFamily(ctx context.Context, r *Request, f busbar.Family) (*Reply, error) {

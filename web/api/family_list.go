@@ -59,8 +59,8 @@ type FamilyRange struct {
 }
 
 // listFamilies gives the schema that readings, commands and forms are made by.
-func (*API) listFamilies(context.Context, *Request) (*Reply, error) {
-	return listOf(busbar.Page[busbar.Family]{Items: busbar.Families()}, viewFamily), nil
+func (*API) listFamilies(_ context.Context, r *Request) (*Reply, error) {
+	return listOf(r, busbar.Page[busbar.Family]{Items: busbar.Families()}, viewFamily), nil
 }
 
 func viewFamily(f *busbar.Family) Family {

@@ -33,7 +33,7 @@ func (a *API) listFaults(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewFault), nil
+	return listOf(r, page, viewFault), nil
 }
 
 func (a *API) clearFaults(ctx context.Context, r *Request) (*Reply, error) {

@@ -61,7 +61,7 @@ func (a *API) listJobs(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, a.viewJob), nil
+	return listOf(r, page, a.viewJob), nil
 }
 
 func (a *API) getJob(ctx context.Context, r *Request) (*Reply, error) {

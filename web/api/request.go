@@ -2,10 +2,15 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"busbar"
@@ -31,7 +36,13 @@ func (r *Request) id(kind string) (string, error) {
 
 // page reads limit and cursor.
 func (r *Request) page() (busbar.PageRequest, error) {
-	req := busbar.PageRequest{Limit: busbar.DefaultPageSize, Cursor: r.Query.Get("cursor")}
+	req := busbar.PageRequest{Limit: busbar.DefaultPageSize}
+	// A cursor that was given before lists had marks has none, and goes on.
+	cursor, of, marked := strings.Cut(r.Query.Get("cursor"), markSeparator)
+	if marked && of != r.listMark() {
+		return req, busbar.WrongCursor()
+	}
+	req.Cursor = cursor
 	if text := r.Query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > busbar.MaxPageSize {
@@ -40,6 +51,25 @@ func (r *Request) page() (busbar.PageRequest, error) {
 		req.Limit = n
 	}
 	return req, nil
+}
+
+// markSeparator divides a cursor from the mark of its list. It is in neither, and URLs have it as it is.
+const markSeparator = "~"
+
+// listMark tells lists apart by environment, path and filters. Since and until are left out: they only cut what is in the
+// order of time, and whoever asks for the last hour says another since with each page.
+func (r *Request) listMark() string {
+	of := make(url.Values, len(r.Query)+len(r.Params))
+	for name, values := range r.Query {
+		if values[0] != "" && !slices.Contains([]string{"cursor", "limit", "since", "until"}, name) {
+			of[name] = values
+		}
+	}
+	for name, value := range r.Params {
+		of.Set("{"+name+"}", value)
+	}
+	sum := sha256.Sum256([]byte(string(r.Env) + " " + r.route.Path + "?" + of.Encode()))
+	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
 // time reads a parameter that holds a time; the zero time when it is absent.
@@ -70,13 +100,14 @@ type List[T any] struct {
 	NextCursor *string `json:"nextCursor" doc:"The cursor of the next page; null on the last."`
 }
 
-func listOf[F, T any](page busbar.Page[F], view func(*F) T) *Reply {
+func listOf[F, T any](r *Request, page busbar.Page[F], view func(*F) T) *Reply {
 	l := List[T]{Items: make([]T, len(page.Items))}
 	for i := range page.Items {
 		l.Items[i] = view(&page.Items[i])
 	}
 	if page.NextCursor != "" {
-		l.NextCursor = &page.NextCursor
+		cursor := page.NextCursor + markSeparator + r.listMark()
+		l.NextCursor = &cursor
 	}
 	return &Reply{http.StatusOK, l}
 }

@@ -74,6 +74,8 @@ type Request struct {
 	Idempotency *store.IdempotencyKey
 	// Extend gives the answer more time than the server usually does.
 	Extend func(time.Duration) error
+	// route is the one that is asked for.
+	route *Route
 	// repeated: the answer is that of an earlier request with the same Idempotency-Key.
 	repeated bool
 }

@@ -63,7 +63,7 @@ func bodyCodes() []busbar.Code {
 func paging() []Param {
 	return []Param{
 		{"limit", "1 to 200, default 50.", "50"},
-		{"cursor", "nextCursor of the page before.", ""},
+		{"cursor", "nextCursor of the page before, with the same filters; limit, since and until may be others.", ""},
 	}
 }
 

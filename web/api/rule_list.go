@@ -29,7 +29,7 @@ func (a *API) listRules(ctx context.Context, r *Request) (*Reply, error) {
 			return nil, err
 		}
 	}
-	return listOf(views, func(v *Rule) Rule { return *v }), nil
+	return listOf(r, views, func(v *Rule) Rule { return *v }), nil
 }
 
 // ruleOf is the rule that a path names.

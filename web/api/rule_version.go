@@ -22,7 +22,7 @@ func (a *API) listRuleVersions(ctx context.Context, r *Request) (*Reply, error) 
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewRuleVersion), nil
+	return listOf(r, page, viewRuleVersion), nil
 }
 
 // versionOf is the version that a path names, with its rule.

@@ -53,7 +53,7 @@ func (a *API) runs(ctx context.Context, r *Request, rule busbar.RuleID) (*Reply,
 	if err != nil {
 		return nil, err
 	}
-	return listOf(busbar.Page[Run]{Items: views, NextCursor: page.NextCursor}, func(v *Run) Run { return *v }), nil
+	return listOf(r, busbar.Page[Run]{Items: views, NextCursor: page.NextCursor}, func(v *Run) Run { return *v }), nil
 }
 
 func (a *API) getRun(ctx context.Context, r *Request) (*Reply, error) {

@@ -16,7 +16,7 @@ func (a *API) listSites(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(page, viewSite), nil
+	return listOf(r, page, viewSite), nil
 }
 
 func (a *API) getSite(ctx context.Context, r *Request) (*Reply, error) {
