@@ -98,3 +98,42 @@ func TestCursorGoesOnWithAnotherLimitAndPeriod(t *testing.T) {
 		}
 	}
 }
+
+func TestPeriodThatEndsBeforeItBeginsIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/sites", `{"id":"home","name":"Home","timezone":"UTC"}`)
+	want[object](a, http.StatusCreated, http.MethodPost, "/v1/devices", fmt.Sprintf(battery, "one"))
+	endpoint, _ := a.createEndpoint(plainEndpoint)
+	refused := func(want, method, path, body string) {
+		t.Helper()
+		got := a.send(method, path, body)
+		fields := []busbar.FieldError{{Path: "since", Code: "out_of_range", Message: want}}
+		if got.Status != http.StatusUnprocessableEntity || got.Error.Code != busbar.CodeValidationFailed || !cmp.Equal(fields, got.Error.Details.Fields) {
+			t.Errorf("%s %s %s: %d %s", method, path, body, got.Status, got.Body)
+		}
+	}
+	backwards := []string{"2026-01-02T00:00:00Z", "2026-01-01T23:59:59.999Z"}
+	empty := []string{"2026-01-02T00:00:00Z", "2026-01-02T01:00:00+01:00"}
+	for _, r := range routesWith("since") {
+		for _, p := range [][]string{backwards, empty} {
+			path := strings.NewReplacer("{id}", "one").Replace(r.Path) + "?since=" + p[0] + "&until=" + strings.ReplaceAll(p[1], "+", "%2B")
+			if strings.HasSuffix(r.Path, "/history") {
+				path += "&field=level"
+			}
+			refused("must be before until", http.MethodGet, path, "")
+		}
+	}
+	for _, path := range []string{"/v1/endpoints/" + endpoint + "/recover", "/v1/endpoints/" + endpoint + "/replay", "/v1/rules/backtest"} {
+		for _, p := range [][]string{backwards, empty} {
+			refused("must be before until", http.MethodPost, path, fmt.Sprintf(`{"since":%q,"until":%q}`, p[0], p[1]))
+		}
+		refused("must be in the past", http.MethodPost, path, `{"since":"2999-01-01T00:00:00Z"}`)
+		refused("must be in the past", http.MethodPost, path, `{"since":"2999-01-01T00:00:00Z","until":"2999-01-02T00:00:00Z"}`)
+	}
+	refused("must be in the past", http.MethodGet, "/v1/endpoints/"+endpoint+"/stats?since=2999-01-01T00:00:00Z", "")
+	refused("must be at most 31 days before until", http.MethodGet, "/v1/endpoints/"+endpoint+"/stats?since=2025-01-01T00:00:00Z", "")
+	if jobs := a.items("/v1/jobs"); len(jobs) != 0 {
+		t.Errorf("there are jobs: %v", jobs)
+	}
+}

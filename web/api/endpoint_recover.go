@@ -124,8 +124,8 @@ func parseWindow(w ReplayBody, now time.Time) (since, until time.Time, err error
 			return since, until, busbar.Invalid("until", "format", "must be RFC 3339 with a zone, as 2026-06-01T10:30:00Z")
 		}
 	}
-	if !since.Before(until) {
-		return since, until, busbar.Invalid("since", "out_of_range", "must be before until, or in the past")
+	if err := checkPast(since, now); err != nil {
+		return since, until, err
 	}
-	return since, until, nil
+	return since, until, checkPeriod(since, until)
 }

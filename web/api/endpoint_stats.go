@@ -56,15 +56,18 @@ func (a *API) endpointStats(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := a.Now()
+	if err := checkPast(since, now); err != nil {
+		return nil, err
+	}
 	if until.IsZero() {
-		until = a.Now()
+		until = now
 	}
 	if since.IsZero() {
 		since = until.Add(-defaultStats)
 	}
-	since = since.Truncate(time.Hour)
-	if !since.Before(until) || until.Sub(since) > mostStats+time.Hour {
-		return nil, busbar.Invalid("since", "out_of_range", "must be before until, and at most 31 days before it")
+	if since = since.Truncate(time.Hour); until.Sub(since) > mostStats+time.Hour {
+		return nil, busbar.Invalid("since", "out_of_range", "must be at most 31 days before until")
 	}
 	hours, err := a.Store.EndpointHours(ctx, r.Env, busbar.EndpointID(id), since, until)
 	if err != nil {

@@ -85,13 +85,31 @@ func (r *Request) time(name string) (time.Time, error) {
 	return t, nil
 }
 
-// period reads since and until.
+// period reads since and until; what is absent is zero.
 func (r *Request) period() (since, until time.Time, err error) {
 	if since, err = r.time("since"); err != nil {
 		return since, until, err
 	}
-	until, err = r.time("until")
-	return since, until, err
+	if until, err = r.time("until"); err != nil {
+		return since, until, err
+	}
+	return since, until, checkPeriod(since, until)
+}
+
+// checkPeriod refuses a period that ends before it begins, or at once: nothing can lie in it. What is zero has no bound.
+func checkPeriod(since, until time.Time) error {
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return busbar.Invalid("since", "out_of_range", "must be before until")
+	}
+	return nil
+}
+
+// checkPast is for what looks at the past only.
+func checkPast(since, now time.Time) error {
+	if !since.Before(now) {
+		return busbar.Invalid("since", "out_of_range", "must be in the past")
+	}
+	return nil
 }
 
 // List is a page as clients see it.

@@ -143,14 +143,17 @@ func (b *BacktestBody) period(now time.Time) (since, until time.Time, err error)
 		p.add("since", "required", "is missing")
 	}
 	since, until = read("since", b.Since, now), read("until", b.Until, now)
-	if until.After(now) {
-		until = now
-	}
 	if err := p.err(); err != nil {
 		return since, until, err
 	}
-	if !since.Before(until) {
-		return since, until, busbar.Invalid("since", "out_of_range", "must lie before until, and in the past")
+	if err := checkPast(since, now); err != nil {
+		return since, until, err
+	}
+	if err := checkPeriod(since, until); err != nil {
+		return since, until, err
+	}
+	if until.After(now) {
+		until = now
 	}
 	return since, until, nil
 }
