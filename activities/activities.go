@@ -113,8 +113,8 @@ type Config struct {
 	Timeout time.Duration
 	// Patience is how long the first attempts of an event are waited for in its own task; usually DefaultPatience.
 	Patience time.Duration
-	// Retention is how long events and what belongs to them are kept.
-	Retention time.Duration
+	// Retention is how long history is kept. Its zero value is a retention, too.
+	Retention busbar.Retention
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -130,7 +130,7 @@ func New(cfg Config) (*Activities, error) {
 	for name, missing := range map[string]bool{
 		"Deliveries": cfg.Deliveries == nil, "Sources": cfg.Sources == nil, "Recorder": cfg.Recorder == nil,
 		"Sender": cfg.Sender == nil, "Prepared": cfg.Prepared == nil, "Observer": cfg.Observer == nil,
-		"Purger": cfg.Purger == nil, "Retention": cfg.Retention <= 0,
+		"Purger":   cfg.Purger == nil,
 		"Circuits": cfg.Circuits == nil, "Jobs": cfg.Jobs == nil, "Director": cfg.Director == nil,
 		"Flights": cfg.Flights == nil, "Gate": cfg.Gate == nil, "Health": cfg.Health == nil, "SlowSlots": cfg.SlowSlots <= 0, "Schedule": cfg.Schedule.Len() == 0,
 		"Random": cfg.Random == nil, "Timeout": cfg.Timeout <= 0, "Patience": cfg.Patience <= 0, "Now": cfg.Now == nil, "Logger": cfg.Logger == nil,

@@ -151,7 +151,7 @@ func newWorldWith(t *testing.T, change func(*activities.Config)) *world {
 	cfg := activities.Config{
 		Deliveries: w.Store, Sources: w, Recorder: w, Sender: w, Prepared: w, Observer: uncounted{}, Purger: w.Store,
 		Circuits: w.Store, Jobs: w.Store, Director: director{},
-		Retention: 720 * time.Hour, Flights: flights, Gate: gate, Health: health, SlowSlots: 2, Schedule: webhook.DefaultSchedule(),
+		Flights: flights, Gate: gate, Health: health, SlowSlots: 2, Schedule: webhook.DefaultSchedule(),
 		Random: func() float64 { return 0.5 }, Timeout: 15 * time.Second, Patience: time.Minute, Now: now, Logger: logger,
 	}
 	change(&cfg)

@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"busbar"
 	"busbar/internal/store"
 )
 
@@ -15,7 +16,7 @@ type Purged = store.Purged
 
 // Purger deletes what is old, a batch at a time.
 type Purger interface {
-	Purge(ctx context.Context, before time.Time, limit int) (Purged, error)
+	Purge(ctx context.Context, keep busbar.Retention, limit int) (Purged, error)
 }
 
 // A purge deletes in batches so small that events are accepted and delivered in between, and rests as long as it worked.
@@ -24,12 +25,12 @@ const (
 	purgeMost  = 500
 )
 
-// Purge deletes what is older than the retention, at most 100,000 events a run; the next run goes on.
+// Purge deletes what is older than the retention, at most 100,000 events of an environment a run; the next run goes on.
 func (a *Activities) Purge(ctx context.Context) (Purged, error) {
 	var total Purged
 	for range purgeMost {
 		began := a.cfg.Now()
-		p, err := a.cfg.Purger.Purge(ctx, began.Add(-a.cfg.Retention), purgeBatch)
+		p, err := a.cfg.Purger.Purge(ctx, a.cfg.Retention, purgeBatch)
 		if err != nil {
 			return total, fmt.Errorf("purge: %w", err)
 		}

@@ -161,7 +161,7 @@ func newWorld(t *testing.T, schedule string) *world {
 	w.health, err = webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
-		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w, Retention: 720 * time.Hour,
+		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w,
 		Flights: flights, Gate: gate, Health: w.health, SlowSlots: 2, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Patience: time.Minute, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"busbar"
 	"busbar/internal/keyring"
 	"busbar/internal/webhook"
 )
@@ -25,15 +26,12 @@ type temporalFlags struct {
 
 // deliveryFlags say how webhooks are delivered.
 type deliveryFlags struct {
-	RetrySchedule   string        `name:"retry-schedule" env:"BUSBAR_RETRY_SCHEDULE" default:"5s,5m,30m,2h,5h,10h,14h,20h,24h" help:"Waits between attempts."`
-	RetryJitter     float64       `name:"retry-jitter" env:"BUSBAR_RETRY_JITTER" default:"0.2" help:"Spread of the waits: 0.2 is ±20 %; 0 turns it off."`
-	DeliveryTimeout time.Duration `name:"delivery-timeout" env:"BUSBAR_DELIVERY_TIMEOUT" default:"15s" help:"Time for one attempt, connect to last body byte; at most 60s."`
-	Retention       time.Duration `env:"BUSBAR_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept."`
-	DisableAfter    time.Duration `name:"disable-after" env:"BUSBAR_DISABLE_AFTER" default:"120h" help:"An endpoint that has failed for so long without a success is disabled."`
+	RetrySchedule   string           `name:"retry-schedule" env:"BUSBAR_RETRY_SCHEDULE" default:"5s,5m,30m,2h,5h,10h,14h,20h,24h" help:"Waits between attempts."`
+	RetryJitter     float64          `name:"retry-jitter" env:"BUSBAR_RETRY_JITTER" default:"0.2" help:"Spread of the waits: 0.2 is ±20 %; 0 turns it off."`
+	DeliveryTimeout time.Duration    `name:"delivery-timeout" env:"BUSBAR_DELIVERY_TIMEOUT" default:"15s" help:"Time for one attempt, connect to last body byte; at most 60s."`
+	Retention       busbar.Retention `env:"BUSBAR_RETENTION" default:"720h" help:"How long events, runs, deliveries and attempts are kept; sandbox=168h,live=2160h tells the environments apart."`
+	DisableAfter    time.Duration    `name:"disable-after" env:"BUSBAR_DISABLE_AFTER" default:"120h" help:"An endpoint that has failed for so long without a success is disabled."`
 }
-
-// minRetention leaves every delivery time to come to its end and clients time to look.
-const minRetention = time.Hour
 
 // apiFlags say how the API is served.
 type apiFlags struct {
@@ -116,9 +114,6 @@ func (f deliveryFlags) schedule() (webhook.Schedule, error) {
 	}
 	if !(f.RetryJitter >= 0 && f.RetryJitter <= 1) { // not a number, too
 		return s, fmt.Errorf("--retry-jitter: %v is not between 0 and 1", f.RetryJitter)
-	}
-	if f.Retention < minRetention {
-		return s, fmt.Errorf("--retention: %s is shorter than %s", f.Retention, minRetention)
 	}
 	if f.DisableAfter <= 0 {
 		return s, fmt.Errorf("--disable-after: %s is not above zero", f.DisableAfter)

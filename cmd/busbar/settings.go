@@ -29,7 +29,7 @@ func (cfg *processConfig) settings() []web.Settings {
 	}
 	return []web.Settings{
 		{Title: "What is kept", List: []web.Setting{
-			{Name: "Events, deliveries and runs", Value: web.Span(d.Retention), Variable: "BUSBAR_RETENTION", Doc: "Ids of events are recognised for as long."},
+			{Name: "Events, deliveries and runs", Value: kept(d.Retention), Variable: "BUSBAR_RETENTION", Doc: "Ids of events are recognised for as long."},
 			{Name: "Workflows in Temporal", Value: web.Span(temporal.Retention), Doc: "After they have ended."},
 			{Name: "Idempotency keys", Value: web.Span(busbar.IdempotencyWindow)},
 			{Name: "Sessions", Value: web.Span(busbar.SessionTime), Doc: "After their last use."},
@@ -50,6 +50,15 @@ func (cfg *processConfig) settings() []web.Settings {
 			web.Setting{Name: "Started", Value: time.Now().UTC().Format("2006-01-02 15:04:05") + " UTC"},
 		)},
 	}
+}
+
+// kept says how long history is kept, by environment where that makes a difference.
+func kept(r busbar.Retention) string {
+	sandbox, live := web.Span(r.Of(busbar.Sandbox)), web.Span(r.Of(busbar.Live))
+	if sandbox == live {
+		return sandbox
+	}
+	return sandbox + " in " + string(busbar.Sandbox) + ", " + live + " in " + string(busbar.Live)
 }
 
 // storage is where rows are, and what they survive.

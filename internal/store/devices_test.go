@@ -286,8 +286,8 @@ func TestADeviceHasOneCurrentAndOneQueuedAction(t *testing.T) {
 		if len(page.Items) != 1 || page.Items[0].ID != "act_1" {
 			t.Errorf("completed actions = %+v", page.Items)
 		}
-		s.clock.advance(time.Hour)
-		purged, err := s.Purge(t.Context(), s.clock.now(), 100)
+		s.clock.advance(busbar.DefaultRetention + time.Second)
+		purged, err := s.Purge(t.Context(), busbar.Retention{}, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,37 +46,75 @@ func (p Purged) Plus(q Purged) Purged {
 // expiredKeyGrace keeps a rotated key a while longer than it signs, for people who look into what happened.
 const expiredKeyGrace = 24 * time.Hour
 
-// Purge deletes up to limit events that were received before a time, oldest first, with their ids, deliveries and
-// attempts, and up to limit each of what else is older: readings, runs, ended actions and jobs, hours of endpoints, and expired
-// idempotency and signing keys, sessions, login links and audit entries. An event with a pending delivery, or with a run that
-// has steps to take or holds, stays until that has come to its end. A delivery that is still parked fails now, and its event stays
-// for an hour more, so that people can look at it. Each batch is a short transaction.
-func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged, error) {
-	var p Purged
+// Purge deletes of each environment what is older than its history is kept, oldest first: up to limit events with their ids,
+// deliveries and attempts, and up to limit each of readings, runs, ended actions and jobs, and hours of endpoints. An event with
+// a pending delivery, or with a run that has steps to take or holds, stays until that has come to its end. A delivery that is
+// still parked fails now, and its event stays for an hour more, so that people can look at it. With them go up to limit each of
+// what belongs to no environment and has expired: idempotency and signing keys, sessions, login links and audit entries. Each
+// batch is a short transaction.
+func (s *Store) Purge(ctx context.Context, keep busbar.Retention, limit int) (Purged, error) {
+	var total Purged
 	for _, env := range busbar.Environments() {
-		n, err := s.expireParked(ctx, env, before, limit-p.Expired)
+		p, err := s.purgeEnvironment(ctx, env, s.now().Add(-keep.Of(env)), limit)
+		total = total.Plus(p)
 		if err != nil {
-			return p, err
+			return total, err
 		}
-		p.Expired += n
-		if n, err = s.purgeEvents(ctx, env, before, limit-p.Events); err != nil {
-			return p, err
-		}
-		p.Events += n
 	}
+	p, err := s.purgeExpired(ctx, limit)
+	total = total.Plus(p)
+	if err != nil {
+		return total, err
+	}
+	// Hours of endpoints that are gone: an attempt that was under way then has left them. endpoint_hours_age.
+	n, err := s.purgeBatch(ctx, `DELETE FROM endpoint_hours WHERE (endpoint_id, hour) IN (
+			SELECT endpoint_id, hour FROM endpoint_hours WHERE hour < ? ORDER BY hour LIMIT ?)`,
+		micros(s.now().Add(-keep.Longest()-time.Hour)), limit)
+	total.Hours += n
+	return total, err
+}
+
+// purgeEnvironment deletes what an environment has from before a time.
+func (s *Store) purgeEnvironment(ctx context.Context, env busbar.Environment, before time.Time, limit int) (Purged, error) {
+	var p Purged
 	var err error
-	// A scan: there are few jobs.
+	if p.Expired, err = s.expireParked(ctx, env, before, limit); err != nil {
+		return p, err
+	}
+	if p.Events, err = s.purgeEvents(ctx, env, before, limit); err != nil {
+		return p, err
+	}
+	// jobs_list, backwards: what has ended before a time was made before it.
 	p.Jobs, err = s.purgeBatch(ctx, `DELETE FROM jobs WHERE id IN (
-			SELECT id FROM jobs WHERE completed_at > 0 AND completed_at < ? LIMIT ?)`, micros(before), limit)
+			SELECT id FROM jobs WHERE environment = ? AND created_at < ? AND completed_at > 0 AND completed_at < ?
+			ORDER BY created_at LIMIT ?)`, string(env), micros(before), micros(before), limit)
 	if err != nil {
 		return p, err
 	}
-	// endpoint_hours_age
-	p.Hours, err = s.purgeBatch(ctx, `DELETE FROM endpoint_hours WHERE (endpoint_id, hour) IN (
-			SELECT endpoint_id, hour FROM endpoint_hours WHERE hour < ? ORDER BY hour LIMIT ?)`, micros(before.Add(-time.Hour)), limit)
+	if p.Hours, err = s.purgeHours(ctx, env, before.Add(-time.Hour), limit); err != nil {
+		return p, err
+	}
+	// device_history_age
+	p.Readings, err = s.purgeBatch(ctx, `DELETE FROM device_history WHERE (environment, device_id, observed_at, received_at) IN (
+			SELECT environment, device_id, observed_at, received_at FROM device_history
+			WHERE environment = ? AND received_at < ? ORDER BY received_at LIMIT ?)`, string(env), micros(before), limit)
 	if err != nil {
 		return p, err
 	}
+	if p.Actions, err = s.purgeActions(ctx, env, before, limit); err != nil {
+		return p, err
+	}
+	// runs_age; few are open for long.
+	p.Runs, err = s.purgeBatch(ctx, `DELETE FROM runs WHERE (environment, id) IN (
+			SELECT environment, id FROM runs WHERE environment = ? AND decided_at < ? AND status <> 'open' AND decision <> 'holding'
+			ORDER BY decided_at LIMIT ?)`, string(env), micros(before), limit)
+	return p, err
+}
+
+// purgeExpired deletes what lives for a time of its own, however long history is kept.
+func (s *Store) purgeExpired(ctx context.Context, limit int) (Purged, error) {
+	var p Purged
+	var err error
 	// idempotency_keys_age
 	p.IdempotencyKeys, err = s.purgeBatch(ctx, `DELETE FROM idempotency_keys WHERE (api_key_id, route, key) IN (
 			SELECT api_key_id, route, key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
@@ -91,28 +129,10 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (Purged,
 	if err != nil {
 		return p, err
 	}
-	// device_history_age
-	p.Readings, err = s.purgeBatch(ctx, `DELETE FROM device_history WHERE (environment, device_id, observed_at, received_at) IN (
-			SELECT environment, device_id, observed_at, received_at FROM device_history
-			WHERE received_at < ? ORDER BY received_at LIMIT ?)`, micros(before), limit)
-	if err != nil {
-		return p, err
-	}
 	// At most a few for each simulated device.
 	p.Faults, err = s.purgeBatch(ctx, `DELETE FROM device_faults WHERE (environment, device_id, kind) IN (
 			SELECT environment, device_id, kind FROM device_faults WHERE until < ? LIMIT ?)`,
 		micros(s.now().Add(-endedFaultGrace)), limit)
-	if err != nil {
-		return p, err
-	}
-	p.Actions, err = s.purgeActions(ctx, before, limit)
-	if err != nil {
-		return p, err
-	}
-	// runs_age; few are open for long.
-	p.Runs, err = s.purgeBatch(ctx, `DELETE FROM runs WHERE (environment, id) IN (
-			SELECT environment, id FROM runs WHERE decided_at < ? AND status <> 'open' AND decision <> 'holding' ORDER BY decided_at LIMIT ?)`,
-		micros(before), limit)
 	if err != nil {
 		return p, err
 	}
@@ -127,11 +147,11 @@ const failedGrace = time.Hour
 const endedFaultGrace = 24 * time.Hour
 
 // purgeActions deletes ended actions with their tries.
-func (s *Store) purgeActions(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *Store) purgeActions(ctx context.Context, env busbar.Environment, before time.Time, limit int) (int, error) {
 	var ids []string
 	// actions_ended
-	err := s.read.WithContext(ctx).Raw(`SELECT id FROM actions WHERE completed_at > 0 AND completed_at < ?
-		ORDER BY completed_at LIMIT ?`, micros(before), min(limit, insertBatch)).Scan(&ids).Error
+	err := s.read.WithContext(ctx).Raw(`SELECT id FROM actions WHERE environment = ? AND completed_at > 0 AND completed_at < ?
+		ORDER BY completed_at LIMIT ?`, string(env), micros(before), min(limit, insertBatch)).Scan(&ids).Error
 	if err != nil {
 		return 0, fmt.Errorf("find actions to purge: %w", translate(err))
 	}
@@ -150,6 +170,37 @@ func (s *Store) purgeActions(ctx context.Context, before time.Time, limit int) (
 		return nil
 	})
 	return len(ids), err
+}
+
+// purgeHours deletes hours of an environment's endpoints, which know where they belong.
+func (s *Store) purgeHours(ctx context.Context, env busbar.Environment, before time.Time, limit int) (int, error) {
+	var ids []string
+	// endpoints_list, of at most 500 and some listeners; for each the first of its hours in the primary key of endpoint_hours.
+	err := s.read.WithContext(ctx).Raw(`SELECT id FROM endpoints e WHERE environment = ?
+			AND (SELECT MIN(hour) FROM endpoint_hours h WHERE h.endpoint_id = e.id) < ? LIMIT ?`, string(env), micros(before), limit).Scan(&ids).Error
+	if err != nil {
+		return 0, fmt.Errorf("find endpoint hours to purge: %w", translate(err))
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	var n int
+	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		n = 0
+		for _, id := range ids {
+			// The primary key of endpoint_hours.
+			res := tx.Exec(`DELETE FROM endpoint_hours WHERE endpoint_id = ? AND hour IN (
+					SELECT hour FROM endpoint_hours WHERE endpoint_id = ? AND hour < ? ORDER BY hour LIMIT ?)`, id, id, micros(before), limit-n)
+			if res.Error != nil {
+				return fmt.Errorf("purge endpoint hours: %w", res.Error)
+			}
+			if n += int(res.RowsAffected); n >= limit {
+				return nil
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 func (s *Store) purgeBatch(ctx context.Context, statement string, args ...any) (int, error) {

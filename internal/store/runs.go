@@ -29,10 +29,6 @@ func (s *Store) Runs(ctx context.Context, env busbar.Environment, f RunFilter, r
 	// runs_by_rule, along which a site is looked for; without a rule runs_by_site, runs_fired for firings, or else runs_age.
 	firings := f.Decision == rules.DecisionFired || f.Decision == rules.DecisionShadowed
 	q := db.Where("environment = ?", string(env))
-	if f.RuleID == "" && f.SiteID == "" && !firings {
-		// So the planner goes along runs_age, instead of reading all runs of the environment to sort them.
-		q = db.Where("environment || '' = ? AND decided_at > 0", string(env))
-	}
 	q = equal(q, "rule_id", string(f.RuleID))
 	if f.SiteID != "" {
 		// With the condition of the partial index, which a bound value would hide from the planner.
