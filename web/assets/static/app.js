@@ -29,10 +29,16 @@
   };
   setInterval(tick, 1000);
 
+  // The page asks for itself again, or once it is not paused any more.
+  const changed = () => {
+    if (paused) missed = true;
+    else htmx.trigger("#feed", "changed");
+  };
+
   let recount;
   const wire = (root) => {
     clearTimeout(recount);
-    if (root.querySelector("[data-counting]")) recount = setTimeout(() => { if (!paused) htmx.trigger("#feed", "changed"); }, 400);
+    if (root.querySelector("[data-counting]")) recount = setTimeout(changed, 400);
     for (const button of $$("button[data-copy]", root)) button.hidden = !navigator.clipboard;
     tick();
   };
@@ -67,16 +73,75 @@
   });
   addEventListener("pageshow", () => $$("button[type=submit]").forEach((button) => { button.disabled = false; }));
 
+  // What had the focus is given it back when a live page has changed. Rows move, come and go, and an element that stays
+  // where it is may now be about another thing: Enter must never do it to that.
+  const focusable = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const named = (el) => JSON.stringify([
+    el.tagName, el.id, el.getAttribute("href"), el.getAttribute("name"), el.form?.getAttribute("action"),
+    el.parentElement?.closest("[id]")?.id, el.closest("section")?.getAttribute("aria-label"),
+  ]);
+  const place = (el) => {
+    const row = el.closest("tr, li"), rows = row ? Array.from(row.parentElement.children) : [], at = rows.indexOf(row);
+    return { el, name: named(el), nearby: el.matches("a") ? [...rows.slice(at + 1), ...rows.slice(0, Math.max(at, 0)).reverse()] : [] };
+  };
+  const refocus = (was) => {
+    const now = document.activeElement ?? document.body;
+    if (now !== document.body && now !== was.el) return; // the person has moved on
+    const same = was.el.isConnected && named(was.el) === was.name ? was.el
+      : $$(focusable, document.getElementById("live") ?? document).find((el) => named(el) === was.name);
+    if (!same && now === was.el) return; // as the link to the next page, which changes with what is on this one
+    const next = same ?? was.nearby.find((row) => row.isConnected)?.querySelector("a[href]") ?? document.getElementById("content");
+    if (next !== now) next.focus({ preventScroll: true });
+  };
+
   // The drawer shows what a link leads to, beside the list.
   const drawer = () => document.getElementById("drawer");
+  let held, opener;
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (ctx.target?.id === "drawer-body") opener = place(ctx.sourceElement);
+  });
+  document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+    if (ctx.target?.id === "drawer-body") ctx.title = null; // the page is still that of the list
+    if (ctx.target?.id === "live") held = ctx.target.contains(document.activeElement) ? place(document.activeElement) : undefined;
+  });
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail?.ctx?.target ?? event.target;
     if (target?.id === "drawer-body") {
-      if (!drawer().open) drawer().showModal();
+      if (!drawer().open) {
+        drawer().showModal();
+        drawer().addEventListener("close", () => refocus(opener), { once: true });
+      }
       drawer().scrollTop = 0;
     }
+    if (target?.id === "live" && held) refocus(held);
     wire(document);
   });
+
+  // An answer that is an error has nothing of what was asked for in it, and is not put in its place. A link is followed
+  // then, as without script; a live page keeps what it shows and asks again, unless it is not there for this person any more.
+  let asks = 0;
+  const failed = (ctx, status) => {
+    if (ctx?.target?.id === "drawer-body") location.assign(ctx.sourceElement.href);
+    if (ctx?.target?.id !== "live") return;
+    if (status >= 400 && status < 500 && status !== 429) {
+      location.reload();
+      return;
+    }
+    state("waiting");
+    setTimeout(changed, Math.min(60, 2 ** asks++) * 1000);
+  };
+  document.addEventListener("htmx:before:response", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.target?.id !== "live" && ctx.target?.id !== "drawer-body") return;
+    if (ctx.response.status >= 400) {
+      event.preventDefault();
+      failed(ctx, ctx.response.status);
+    } else if (ctx.target.id === "live" && asks) {
+      asks = 0;
+      state(paused ? "paused" : "on");
+    }
+  });
+  document.addEventListener("htmx:error", (event) => failed(event.detail?.ctx, 0));
 
   // Live pages ask for themselves again when the server says that something has changed.
   const state = (value) => {
@@ -91,7 +156,7 @@
     state(paused ? "paused" : "on");
     if (!paused && missed) {
       missed = false;
-      htmx.trigger("#feed", "changed");
+      changed();
     }
   };
   // This script comes before htmx, which connects as soon as it is there. It connects again by itself when a feed breaks
@@ -101,8 +166,8 @@
     tries = 0;
     state(paused ? "paused" : "on");
   });
-  for (const failed of ["htmx:error", "htmx:response:error"]) {
-    document.addEventListener(failed, (event) => {
+  for (const broken of ["htmx:error", "htmx:response:error"]) {
+    document.addEventListener(broken, (event) => {
       if (event.target.id !== "feed") return;
       setTimeout(() => htmx.trigger("#feed", "again"), Math.min(60, 2 ** tries++) * 1000);
     });
