@@ -202,9 +202,9 @@ func (w *world) acceptAt(t *testing.T, endpoint *store.Subscriber) activities.Ta
 		Status: busbar.DeliveryPending, NextAttemptAt: w.now, WorkflowID: e.WorkflowID(), CreatedAt: w.now,
 	}
 	must(t, w.Decide(t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-		return tx.Insert([]store.Accepted{{Event: e, Deliveries: []busbar.Delivery{d}, Claimed: map[busbar.DeliveryID]store.Claim{
+		return storetest.Insert(tx, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}, Claimed: map[busbar.DeliveryID]store.Claim{
 			d.ID: {Owner: intake.FirstOwner, Until: w.now.Add(20 * time.Second), Attempt: 1},
-		}}})
+		}})
 	}))
 	w.prepared[d.ID] = intake.Shipment{
 		Delivery: d, Event: e, Until: w.now.Add(store.StartClaim), Subscriber: endpoint,

@@ -9,6 +9,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 	"busbar/workflows"
 )
@@ -29,7 +30,7 @@ func (w *world) backlog(id busbar.EndpointID, n int) []string {
 			Status: busbar.DeliveryParked, WorkflowID: e.WorkflowID(), CreatedAt: now,
 		}
 		must(w.t, w.store.Decide(w.t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-			return tx.Insert([]store.Accepted{{Event: e, Deliveries: []busbar.Delivery{d}}})
+			return storetest.Insert(tx, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}})
 		}))
 		want = append(want, string(e.ID))
 	}

@@ -217,7 +217,7 @@ func (w *world) event(endpoints ...busbar.EndpointID) workflows.ProcessEventInpu
 		in.Deliveries = append(in.Deliveries, workflows.Delivery{ID: d.ID, EndpointID: id, Host: "example.com", Quick: true})
 	}
 	must(w.t, w.store.Decide(w.t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-		return tx.Insert([]store.Accepted{a})
+		return storetest.Insert(tx, a)
 	}))
 	return in
 }

@@ -159,7 +159,7 @@ func (w *world) pending(t *testing.T, in time.Duration) busbar.Delivery {
 		Status: busbar.DeliveryPending, NextAttemptAt: w.now.Add(in), WorkflowID: e.WorkflowID(), CreatedAt: w.now,
 	}
 	must(t, w.store.Decide(t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-		return tx.Insert([]store.Accepted{{Event: e, Deliveries: []busbar.Delivery{d}}})
+		return storetest.Insert(tx, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}})
 	}))
 	return d
 }

@@ -200,7 +200,7 @@ func (g *group) offered(units []*unit) (*offers, error) {
 		o.events[u] = events
 	}
 	var err error
-	if o.taken, err = g.tx.UseEventIDs(ids); o.taken == nil {
+	if o.taken, err = g.tx.UseEventIDs(g.now, ids); o.taken == nil {
 		o.taken = make(map[store.EventRef]store.ContentHash)
 	}
 	return o, err
@@ -338,7 +338,7 @@ func (g *group) raise(site *busbar.Site) int64 {
 
 // write writes all that the units have decided.
 func (g *group) write() error {
-	if _, err := g.tx.UseEventIDs(g.fresh); err != nil {
+	if _, err := g.tx.UseEventIDs(g.now, g.fresh); err != nil {
 		return fmt.Errorf("take ids of events that follow: %w", err)
 	}
 	if err := g.tx.SaveSites(g.sites.list); err != nil {

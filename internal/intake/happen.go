@@ -88,7 +88,7 @@ func (g *group) takeDerived(batch []happening) error {
 			ids[ref] = store.ContentHash{}
 		}
 	}
-	taken, err := g.tx.UseEventIDs(ids)
+	taken, err := g.tx.UseEventIDs(g.now, ids)
 	if err != nil {
 		return fmt.Errorf("take ids of events that follow: %w", err)
 	}

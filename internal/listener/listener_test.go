@@ -14,6 +14,7 @@ import (
 	"busbar"
 	"busbar/internal/listener"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/internal/webhook"
 )
 
@@ -261,7 +262,7 @@ func (w *world) fail(t *testing.T, class webhook.ErrorClass) busbar.DeliveryID {
 		Status: busbar.DeliveryPending, NextAttemptAt: w.now(), WorkflowID: e.WorkflowID(), CreatedAt: w.now(),
 	}
 	must(t, w.Decide(t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-		return tx.Insert([]store.Accepted{{Event: e, Deliveries: []busbar.Delivery{d}}})
+		return storetest.Insert(tx, store.Accepted{Event: e, Deliveries: []busbar.Delivery{d}})
 	}))
 	must(t, w.Finish(t.Context(), []*store.Finished{{
 		Status: busbar.DeliveryPending, NextAttemptAt: w.now().Add(time.Hour),

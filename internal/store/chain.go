@@ -37,14 +37,24 @@ type chainBuilder struct {
 
 func (b *chainBuilder) build(e *busbar.Event) error {
 	root := string(e.Causation.RootEventID)
-	ends := []string{string(e.ID)}
+	ends := []EventRef{{b.env, e.ID}}
 	if root != "" && root != string(e.ID) {
-		ends = append(ends, root)
+		ends = append(ends, EventRef{b.env, e.Causation.RootEventID})
 	}
-	// The primary key of events.
-	var err error
-	if b.Events, err = chainRows(b, "received_at, id", (*eventRow).event, "id IN ?", ends); err != nil {
+	q, err := whereEvents(b.db, ends)
+	if err != nil {
 		return err
+	}
+	var rows []eventRow
+	if err := q.Order("received_at, id").Find(&rows).Error; err != nil {
+		return fmt.Errorf("read the ends of a chain: %w", err)
+	}
+	for i := range rows {
+		end, err := rows[i].event()
+		if err != nil {
+			return err
+		}
+		b.Events = append(b.Events, end)
 	}
 	// events_by_root
 	more, err := chainRows(b, "received_at, id", (*eventRow).event, "root_id = ? AND root_id <> '' AND id <> ?", root, string(e.ID))

@@ -10,6 +10,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 func names[T any, ID ~string](list []T, id func(*T) ID) []string {
@@ -49,12 +50,12 @@ func TestAChainIsWhatFollowsFromOneEvent(t *testing.T) {
 			}
 		}
 		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
-			err := tx.Insert([]store.Accepted{
+			err := storetest.Insert(tx,
 				event("root", busbar.Causation{RootEventID: "root"}),
 				event("done", busbar.Causation{RootEventID: "root", ParentID: "act_1", ActionID: "act_1", Depth: 1}),
 				event("other", busbar.Causation{RootEventID: "other"}),
 				event("windowed", busbar.Causation{RootEventID: "windowed", ParentID: "act_w", ActionID: "act_w", Depth: 1}),
-			})
+			)
 			if err != nil {
 				return err
 			}
@@ -110,7 +111,7 @@ func TestALongChainIsCutAndSaysSo(t *testing.T) {
 				Data: json.RawMessage(`{}`), Causation: busbar.Causation{RootEventID: "evt_0", Depth: min(i, 1)},
 			}})
 		}
-		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error { return tx.Insert(all) })
+		decideSandbox(t, s.Store, func(tx *store.DecisionTx) error { return storetest.Insert(tx, all...) })
 		// The last one is not among the oldest, and is there all the same.
 		chain, err := s.Chain(t.Context(), &all[7].Event, 3)
 		if err != nil {

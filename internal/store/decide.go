@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -95,16 +96,15 @@ type eventIDRow struct {
 // TableName names the table for gorm.
 func (eventIDRow) TableName() string { return "event_ids" }
 
-// UseEventIDs takes ids for good. It returns the hashes of those that were taken before; the others are now the
-// caller's. On PostgreSQL it waits for a concurrent transaction that is taking one of the same.
-func (t *DecisionTx) UseEventIDs(ids map[EventRef]ContentHash) (taken map[EventRef]ContentHash, err error) {
+// UseEventIDs takes ids for good, for events received at a time. It returns the hashes of those that were taken before; the others
+// are now the caller's. On PostgreSQL it waits for a concurrent transaction that is taking one of the same.
+func (t *DecisionTx) UseEventIDs(receivedAt time.Time, ids map[EventRef]ContentHash) (taken map[EventRef]ContentHash, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	now := micros(t.store.now())
 	rows := make([]eventIDRow, 0, len(ids))
 	for ref, hash := range ids {
-		rows = append(rows, eventIDRow{string(ref.Environment), string(ref.ID), hash[:], now})
+		rows = append(rows, eventIDRow{string(ref.Environment), string(ref.ID), hash[:], micros(receivedAt)})
 	}
 	// One order for all, so that two transactions never wait for each other.
 	slices.SortFunc(rows, func(a, b eventIDRow) int {
@@ -131,7 +131,7 @@ func (t *DecisionTx) taken(ids map[EventRef]ContentHash) (map[EventRef]ContentHa
 		var have []eventIDRow
 		// The primary keys of both tables.
 		err := t.db.Raw(`SELECT i.environment, i.id, i.hash FROM event_ids i
-			JOIN events e ON e.environment = i.environment AND e.id = i.id
+			JOIN events e ON e.environment = i.environment AND e.received_at = i.received_at AND e.id = i.id
 			WHERE (i.environment, i.id) IN ?`, part).Scan(&have).Error
 		if err != nil {
 			return nil, fmt.Errorf("read event ids: %w", err)
@@ -191,6 +191,9 @@ func (t *DecisionTx) Insert(accepted []Accepted) error {
 		if needsStart(a.Deliveries) {
 			starts = append(starts, eventStartRow{row.Environment, row.ID, micros(now), micros(now.Add(StartClaim))})
 		}
+	}
+	if err := t.store.needDays(t.db, eventDays(events)...); err != nil {
+		return err
 	}
 	for _, rows := range []any{&events, &deliveries, &starts} {
 		if err := t.db.CreateInBatches(rows, insertBatch).Error; err != nil {

@@ -103,15 +103,6 @@ func (s *Store) NextSite(ctx context.Context, env busbar.Environment, ids []stri
 	return site, true, err
 }
 
-func takeEvent(db *gorm.DB, env busbar.Environment, id busbar.EventID) (busbar.Event, error) {
-	var row eventRow
-	// The primary key of events.
-	if err := db.Where("environment = ? AND id = ?", string(env), string(id)).Take(&row).Error; err != nil {
-		return busbar.Event{}, notFound(err, "event", string(id))
-	}
-	return row.event()
-}
-
 func takeVersion(db *gorm.DB, env busbar.Environment, id busbar.RuleID, number int) (busbar.RuleVersion, error) {
 	var row ruleVersionRow
 	// The primary key of rule_versions.

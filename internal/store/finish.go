@@ -52,9 +52,16 @@ func (s *Store) Finish(ctx context.Context, finished []*Finished) error {
 		values = append(values, row.DeliveryID, string(f.Status), row.Number, f.Step, micros(f.NextAttemptAt),
 			row.StatusCode, row.Error, completed, string(f.Job))
 	}
+	days, err := attemptDays(attempts)
+	if err != nil {
+		return err
+	}
 	var trips []trip
 	var byEndpoint map[string][]*Finished
-	err := s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		if err := s.needDays(tx, days...); err != nil {
+			return err
+		}
 		// The same attempt may be finished twice when its activity was repeated after a lost answer.
 		err := tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&attempts, insertBatch).Error
 		if err != nil {

@@ -30,7 +30,7 @@ func accept(t *testing.T, s *opened, mutate func(*store.Accepted)) store.Accepte
 		mutate(&a)
 	}
 	decide(t, s, func(tx *store.DecisionTx) error {
-		taken, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{{Environment: e.Environment, ID: e.ID}: {1}})
+		taken, err := tx.UseEventIDs(s.clock.now(), map[store.EventRef]store.ContentHash{{Environment: e.Environment, ID: e.ID}: {1}})
 		if err != nil || len(taken) > 0 {
 			t.Fatalf("UseEventIDs = %v, %v", taken, err)
 		}
@@ -70,7 +70,7 @@ func TestAnEventIDIsTakenOnce(t *testing.T) {
 		other := store.EventRef{Environment: busbar.Live, ID: a.Event.ID}
 		fresh := store.EventRef{Environment: busbar.Sandbox, ID: "mine"}
 		decide(t, s, func(tx *store.DecisionTx) error {
-			taken, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{known: {2}, other: {2}, fresh: {2}})
+			taken, err := tx.UseEventIDs(s.clock.now(), map[store.EventRef]store.ContentHash{known: {2}, other: {2}, fresh: {2}})
 			if diff := cmp.Diff(map[store.EventRef]store.ContentHash{known: {1}}, taken); diff != "" {
 				t.Errorf("taken (-want +got):\n%s", diff)
 			}
@@ -85,7 +85,7 @@ func TestAFailedDecisionLeavesNothing(t *testing.T) {
 		ref := store.EventRef{Environment: busbar.Sandbox, ID: "evt_half"}
 		stop := context.Canceled
 		err := s.Decide(t.Context(), []busbar.Environment{busbar.Sandbox}, func(tx *store.DecisionTx) error {
-			if _, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{ref: {1}}); err != nil {
+			if _, err := tx.UseEventIDs(s.clock.now(), map[store.EventRef]store.ContentHash{ref: {1}}); err != nil {
 				t.Errorf("UseEventIDs: %v", err)
 			}
 			return stop
@@ -94,7 +94,7 @@ func TestAFailedDecisionLeavesNothing(t *testing.T) {
 			t.Fatal("Decide swallowed the error")
 		}
 		decide(t, s, func(tx *store.DecisionTx) error {
-			taken, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{ref: {1}})
+			taken, err := tx.UseEventIDs(s.clock.now(), map[store.EventRef]store.ContentHash{ref: {1}})
 			if len(taken) != 0 {
 				t.Errorf("the id of a failed decision is taken: %v", taken)
 			}

@@ -132,8 +132,8 @@ func (s *Store) Delivery(ctx context.Context, env busbar.Environment, id busbar.
 // Attempts gives the attempts of a delivery in the order in which they were made.
 func (s *Store) Attempts(ctx context.Context, id busbar.DeliveryID) ([]busbar.Attempt, error) {
 	var rows []attemptRow
-	// The primary key of attempts.
-	err := s.read.WithContext(ctx).Where("delivery_id = ?", string(id)).Order("number").Find(&rows).Error
+	// The primary keys of both: on PostgreSQL attempts may be there for some time after their delivery.
+	err := s.read.WithContext(ctx).Where("delivery_id = ? AND EXISTS (SELECT 1 FROM deliveries WHERE id = ?)", string(id), string(id)).Order("number").Find(&rows).Error
 	if err != nil {
 		return nil, translate(fmt.Errorf("read attempts: %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 func newEvent(s *opened, eventType string) busbar.Event {
@@ -36,7 +37,7 @@ func insert(t *testing.T, s *opened, e busbar.Event, deliveries ...busbar.Delive
 		deliveries[i].EventID, deliveries[i].EventType, deliveries[i].WorkflowID = e.ID, e.Type, e.WorkflowID()
 	}
 	err := s.Decide(t.Context(), []busbar.Environment{e.Environment}, func(tx *store.DecisionTx) error {
-		return tx.Insert([]store.Accepted{{Event: e, Deliveries: deliveries}})
+		return storetest.Insert(tx, store.Accepted{Event: e, Deliveries: deliveries})
 	})
 	if err != nil {
 		t.Fatalf("insert event: %v", err)
@@ -211,7 +212,7 @@ func TestFrequentTypesAreListedAsRareOnesAre(t *testing.T) {
 			s.clock.advance(time.Second)
 		}
 		for part := range slices.Chunk(batch, 100) {
-			err := s.Decide(t.Context(), []busbar.Environment{busbar.Live}, func(tx *store.DecisionTx) error { return tx.Insert(part) })
+			err := s.Decide(t.Context(), []busbar.Environment{busbar.Live}, func(tx *store.DecisionTx) error { return storetest.Insert(tx, part...) })
 			if err != nil {
 				t.Fatal(err)
 			}

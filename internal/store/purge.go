@@ -23,6 +23,8 @@ type Purged struct {
 	Accounts int
 	Jobs     int
 	Hours    int
+	// Days counts tables of days of which nothing was left.
+	Days int
 	// Expired are deliveries that were parked for too long. They have failed, and go with their events later.
 	Expired int
 }
@@ -30,7 +32,7 @@ type Purged struct {
 // Total is how many rows' worth of things were deleted; zero means that nothing is left to purge.
 func (p Purged) Total() int {
 	return p.Events + p.IdempotencyKeys + p.SigningKeys + p.Readings + p.Actions + p.Runs + p.Faults + p.Accounts +
-		p.Jobs + p.Hours + p.Expired
+		p.Jobs + p.Hours + p.Days + p.Expired
 }
 
 // Plus adds two counts up.
@@ -39,7 +41,7 @@ func (p Purged) Plus(q Purged) Purged {
 		Events: p.Events + q.Events, IdempotencyKeys: p.IdempotencyKeys + q.IdempotencyKeys, SigningKeys: p.SigningKeys + q.SigningKeys,
 		Readings: p.Readings + q.Readings, Actions: p.Actions + q.Actions, Runs: p.Runs + q.Runs, Faults: p.Faults + q.Faults,
 		Accounts: p.Accounts + q.Accounts,
-		Jobs:     p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Expired: p.Expired + q.Expired,
+		Jobs:     p.Jobs + q.Jobs, Hours: p.Hours + q.Hours, Days: p.Days + q.Days, Expired: p.Expired + q.Expired,
 	}
 }
 
@@ -51,9 +53,12 @@ const expiredKeyGrace = 24 * time.Hour
 // a pending delivery, or with a run that has steps to take or holds, stays until that has come to its end. A delivery that is
 // still parked fails now, and its event stays for an hour more, so that people can look at it. With them go up to limit each of
 // what belongs to no environment and has expired: idempotency and signing keys, sessions, login links and audit entries. Each
-// batch is a short transaction.
+// batch is a short transaction. When nothing is left to delete, the tables of days that are empty are dropped.
 func (s *Store) Purge(ctx context.Context, keep busbar.Retention, limit int) (Purged, error) {
 	var total Purged
+	if err := s.MakeDays(ctx); err != nil {
+		return total, err
+	}
 	for _, env := range busbar.Environments() {
 		p, err := s.purgeEnvironment(ctx, env, s.now().Add(-keep.Of(env)), limit)
 		total = total.Plus(p)
@@ -71,6 +76,10 @@ func (s *Store) Purge(ctx context.Context, keep busbar.Retention, limit int) (Pu
 			SELECT endpoint_id, hour FROM endpoint_hours WHERE hour < ? ORDER BY hour LIMIT ?)`,
 		micros(s.now().Add(-keep.Longest()-time.Hour)), limit)
 	total.Hours += n
+	if err != nil || total.Total() > 0 {
+		return total, err
+	}
+	total.Days, err = s.dropDays(ctx)
 	return total, err
 }
 
@@ -220,38 +229,49 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 	if limit <= 0 {
 		return 0, nil
 	}
-	var ids []string
+	var events []eventRow
 	// events_list, backwards; deliveries_by_event and runs_by_event for each.
-	err := s.read.WithContext(ctx).Raw(`SELECT id FROM events e WHERE environment = ? AND received_at < ?
+	err := s.read.WithContext(ctx).Raw(`SELECT id, received_at FROM events e WHERE environment = ? AND received_at < ?
 			AND NOT EXISTS (SELECT 1 FROM deliveries d
 				WHERE d.environment = e.environment AND d.event_id = e.id
 					AND (d.status IN ('pending', 'parked') OR d.status = 'failed' AND d.completed_at > ?))
 			AND NOT EXISTS (SELECT 1 FROM runs r
 				WHERE r.environment = e.environment AND r.event_id = e.id AND r.event_id <> '' AND (r.status = 'open' OR r.decision = 'holding'))
-			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), micros(s.now().Add(-failedGrace)), min(limit, insertBatch)).Scan(&ids).Error
+			ORDER BY received_at, id LIMIT ?`, string(env), micros(before), micros(s.now().Add(-failedGrace)), min(limit, insertBatch)).Scan(&events).Error
 	if err != nil {
 		return 0, fmt.Errorf("find events to purge: %w", translate(err))
 	}
-	if len(ids) == 0 {
+	if len(events) == 0 {
 		return 0, nil
 	}
+	ids, keys := make([]string, len(events)), make([][]any, len(events))
+	for i := range events {
+		ids[i], keys[i] = events[i].ID, []any{events[i].ReceivedAt, events[i].ID}
+	}
 	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
+		if s.Embedded() { // elsewhere they go with their day
+			err := tx.Exec(`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?)`, string(env), ids).Error
+			if err != nil {
+				return fmt.Errorf("purge attempts: %w", err)
+			}
+		}
 		for _, statement := range []string{
-			`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?)`,
 			`DELETE FROM deliveries WHERE environment = ? AND event_id IN ?`,
 			`DELETE FROM event_starts WHERE environment = ? AND event_id IN ?`,
 			`DELETE FROM run_packs WHERE environment = ? AND event_id IN ?`,
-			`DELETE FROM events WHERE environment = ? AND id IN ?`,
 			`DELETE FROM event_ids WHERE environment = ? AND id IN ?`,
 		} {
 			if err := tx.Exec(statement, string(env), ids).Error; err != nil {
 				return fmt.Errorf("purge events: %w", err)
 			}
 		}
+		if err := tx.Exec(`DELETE FROM events WHERE environment = ? AND (received_at, id) IN ?`, string(env), keys).Error; err != nil {
+			return fmt.Errorf("purge events: %w", err)
+		}
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	return len(ids), nil
+	return len(events), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 )
 
 // TestRecording holds which events are played again, in which order, and what their devices said before them.
@@ -105,7 +106,7 @@ func TestRecordingIsBounded(t *testing.T) {
 					e.Environment, e.DeviceID, e.SiteID, e.Data = busbar.Sandbox, "", "", json.RawMessage(`{"n":1}`)
 					accepted[i].Event = e
 				}
-				return tx.Insert(accepted)
+				return storetest.Insert(tx, accepted...)
 			})
 		}
 		for name, c := range map[string]struct {

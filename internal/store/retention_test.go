@@ -10,6 +10,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/rules"
 )
 
@@ -50,13 +51,10 @@ func leave(t *testing.T, s *opened, env busbar.Environment) past {
 	action.Environment, action.State, action.CompletedAt = env, busbar.ActionCompleted, now
 	try := busbar.Try{ActionID: p.action, Number: 1, Phase: busbar.PhasePush, At: now, Outcome: busbar.TryAccepted}
 	err := s.Decide(t.Context(), []busbar.Environment{env}, func(tx *store.DecisionTx) error {
-		_, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{{Environment: env, ID: p.event.ID}: {1}})
 		return errors.Join(
-			err,
-			tx.Insert([]store.Accepted{
-				{Event: p.event, Deliveries: []busbar.Delivery{delivery(p.delivered, &p.event, busbar.DeliveryPending)}},
-				{Event: waiting, Deliveries: []busbar.Delivery{delivery(p.parked, &waiting, busbar.DeliveryParked)}},
-			}),
+			storetest.Insert(tx,
+				store.Accepted{Event: p.event, Deliveries: []busbar.Delivery{delivery(p.delivered, &p.event, busbar.DeliveryPending)}},
+				store.Accepted{Event: waiting, Deliveries: []busbar.Delivery{delivery(p.parked, &waiting, busbar.DeliveryParked)}}),
 			tx.InsertRunPacks([]store.RunPack{{Event: &p.event, Runs: []store.PackedRun{
 				{RuleID: "rule_idle", Version: 1, Key: "rule", Is: rules.DecisionFalse, Detail: rules.Detail{Clauses: []rules.Clause{{Source: "x"}}}},
 			}}}),
@@ -128,7 +126,7 @@ func (p *past) left(t *testing.T, s *opened) map[string]bool {
 	seen("hours", len(hours), err)
 	undo := errors.New("only looking")
 	err = s.Decide(t.Context(), []busbar.Environment{env}, func(tx *store.DecisionTx) error {
-		taken, err := tx.UseEventIDs(map[store.EventRef]store.ContentHash{{Environment: env, ID: p.event.ID}: {1}})
+		taken, err := tx.UseEventIDs(s.clock.now(), map[store.EventRef]store.ContentHash{{Environment: env, ID: p.event.ID}: {1}})
 		seen("id", len(taken), err)
 		return undo
 	})

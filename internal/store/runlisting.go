@@ -98,18 +98,20 @@ func (s *Store) unlisted(db *gorm.DB) ([]runPackRow, error) {
 }
 
 func eventsOf(db *gorm.DB, packs []runPackRow) (map[EventRef]*busbar.Event, error) {
-	pairs := make([][]any, len(packs))
+	refs := make([]EventRef, len(packs))
 	for i, p := range packs {
-		pairs[i] = []any{p.Environment, p.EventID}
+		refs[i] = EventRef{busbar.Environment(p.Environment), busbar.EventID(p.EventID)}
 	}
 	events := make(map[EventRef]*busbar.Event, len(packs))
-	if len(pairs) == 0 {
+	if len(refs) == 0 {
 		return events, nil
 	}
-	var rows []eventRow
-	// The primary key of events.
-	err := db.Select("environment, id, site_id, timestamp, received_at, root_id").Where("(environment, id) IN ?", pairs).Find(&rows).Error
+	q, err := whereEvents(db, refs)
 	if err != nil {
+		return nil, err
+	}
+	var rows []eventRow
+	if err := q.Select("environment, id, site_id, timestamp, received_at, root_id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read events of runs: %w", err)
 	}
 	for i := range rows {

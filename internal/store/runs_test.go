@@ -12,6 +12,7 @@ import (
 
 	"busbar"
 	"busbar/internal/store"
+	"busbar/internal/storetest"
 	"busbar/rules"
 )
 
@@ -34,7 +35,7 @@ func packed(t *testing.T, s *opened, decisions ...rules.Decision) busbar.Event {
 		}
 	}
 	decideSandbox(t, s.Store, func(tx *store.DecisionTx) error {
-		if err := tx.Insert([]store.Accepted{{Event: e}}); err != nil {
+		if err := storetest.Insert(tx, store.Accepted{Event: e}); err != nil {
 			return err
 		}
 		return tx.InsertRunPacks([]store.RunPack{pack})

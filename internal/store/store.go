@@ -53,6 +53,7 @@ type Store struct {
 	pools     []*sql.DB
 	directory directory
 	rules     ruleSets
+	days      knownDays
 }
 
 // Open connects to the database. It does not apply migrations.
@@ -86,7 +87,11 @@ func (s *Store) Close() error {
 
 // Migrate applies the migrations that are missing and returns their names.
 func (s *Store) Migrate(ctx context.Context) ([]string, error) {
-	return migrations.Up(ctx, s.pools[0], s.dialect)
+	applied, err := migrations.Up(ctx, s.pools[0], s.dialect)
+	if err != nil {
+		return applied, err
+	}
+	return applied, s.MakeDays(ctx)
 }
 
 // Migrations lists the migrations.

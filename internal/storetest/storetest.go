@@ -66,3 +66,15 @@ func migrate(ctx context.Context, cfg store.Config) (err error) {
 	_, err = s.Migrate(ctx)
 	return err
 }
+
+// Insert takes the ids of events and inserts them, as accepting them does.
+func Insert(tx *store.DecisionTx, all ...store.Accepted) error {
+	for i := range all {
+		e := &all[i].Event
+		id := map[store.EventRef]store.ContentHash{{Environment: e.Environment, ID: e.ID}: {}}
+		if _, err := tx.UseEventIDs(e.ReceivedAt, id); err != nil {
+			return err
+		}
+	}
+	return tx.Insert(all)
+}
