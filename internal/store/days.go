@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-
-	"busbar"
 )
 
 // day is a day of UTC, counted from 1970-01-01. On PostgreSQL events and attempts are kept in a table a day: events by when
@@ -235,39 +233,4 @@ func (s *Store) dropDay(ctx context.Context, t *daily, table dayTable) error {
 		}
 	}
 	return nil
-}
-
-// whereEvents finds events by their ids. When one was received says in which day's table it is; an id without an event finds none.
-func whereEvents(db *gorm.DB, refs []EventRef) (*gorm.DB, error) {
-	pairs := make([][]any, len(refs))
-	for i, ref := range refs {
-		pairs[i] = ref.pair()
-	}
-	var ids []eventIDRow
-	// The primary key of event_ids.
-	if err := db.Select("environment, id, received_at").Where("(environment, id) IN ?", pairs).Find(&ids).Error; err != nil {
-		return nil, fmt.Errorf("find when events were received: %w", err)
-	}
-	if len(ids) == 0 {
-		return db.Where("1 = 0"), nil
-	}
-	keys := make([][]any, len(ids))
-	for i := range ids {
-		keys[i] = []any{ids[i].Environment, ids[i].ReceivedAt, ids[i].ID}
-	}
-	// The primary key of events.
-	return db.Where("(environment, received_at, id) IN ?", keys), nil
-}
-
-// takeEvent gives one event, or NOT_FOUND.
-func takeEvent(db *gorm.DB, env busbar.Environment, id busbar.EventID) (busbar.Event, error) {
-	q, err := whereEvents(db, []EventRef{{env, id}})
-	if err != nil {
-		return busbar.Event{}, translate(err)
-	}
-	var row eventRow
-	if err := q.Take(&row).Error; err != nil {
-		return busbar.Event{}, notFound(err, "event", string(id))
-	}
-	return row.event()
 }
