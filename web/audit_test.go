@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"busbar"
+	"busbar/internal/store"
 )
 
 // audited are the entries of the audit log as action and target, oldest first.
 func (a *app) audited() []busbar.AuditEntry {
 	a.t.Helper()
-	page, err := a.store.Audit(a.t.Context(), busbar.PageRequest{Limit: 200})
+	page, err := a.store.Audit(a.t.Context(), store.AuditFilter{}, busbar.PageRequest{Limit: 200})
 	must(a.t, err)
 	list := make([]busbar.AuditEntry, 0, len(page.Items))
 	for i := range page.Items {

@@ -56,12 +56,6 @@ func (s *Store) AddAudit(ctx context.Context, e *busbar.AuditEntry) error {
 	})
 }
 
-// Audit gives the audit log, newest first.
-func (s *Store) Audit(ctx context.Context, req busbar.PageRequest) (busbar.Page[busbar.AuditEntry], error) {
-	// audit_log_list
-	return page(s.read.WithContext(ctx), req, "at", (*auditRow).position, (*auditRow).entry)
-}
-
 // purgeAccounts deletes sessions and login links that have expired, and audit entries that are too old.
 func (s *Store) purgeAccounts(ctx context.Context, limit int) (int, error) {
 	now := s.now()

@@ -10,8 +10,8 @@ import (
 	"busbar/internal/storetest"
 )
 
-// A list of a million runs is read by SQLite in a millisecond or a second, as it goes by the right index or not.
-func TestRunsAreFoundByTheirIndexes(t *testing.T) {
+// A list of a million is read by SQLite in a millisecond or a second, as it goes by the right index or not.
+func TestListsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
 	path := storetest.SQLite(t)
 	s, err := store.Open(t.Context(), store.Config{Path: path, Keyring: newKeyring(t), Logger: slog.New(slog.DiscardHandler)})
@@ -58,6 +58,13 @@ func TestRunsAreFoundByTheirIndexes(t *testing.T) {
 		"SELECT min(type) FROM events WHERE environment = ? AND type > ?":                                                                                                                                                                        "COVERING INDEX events_by_type (environment=? AND type>?)",
 		"SELECT endpoint_id, created_at / 3600000000 AS bucket, count(*) FROM deliveries WHERE environment = ? AND created_at >= ? AND created_at < ? GROUP BY bucket, endpoint_id":                                                              "COVERING INDEX deliveries_list (environment=? AND created_at>? AND created_at<?)",
 		"SELECT * FROM deliveries WHERE environment = ? AND status <> 'delivered' AND endpoint_id || '' = ? AND status = ? AND created_at >= ? ORDER BY created_at DESC, id DESC LIMIT 51":                                                       "deliveries_by_status (environment=? AND status=? AND created_at>?)",
+		"SELECT * FROM audit_log WHERE target = ? AND actor_id || '' IN (?) AND at >= ? AND (at, id) < (?, ?) ORDER BY at DESC, id DESC LIMIT 51":                                                                                                "audit_log_by_target (target=? AND at>?",
+		"SELECT * FROM audit_log WHERE action IN (?, 'b') ORDER BY +at DESC, id DESC LIMIT 51":                                                                                                                                                   "audit_log_by_action (action=?)",
+		"SELECT * FROM audit_log WHERE action || '' IN (?, 'b') ORDER BY at DESC, id DESC LIMIT 51":                                                                                                                                              "audit_log_list",
+		"SELECT * FROM audit_log WHERE environment = ? ORDER BY at DESC, id DESC LIMIT 51":                                                                                                                                                       "audit_log_by_environment (environment=?)",
+		"SELECT count(*) FROM (SELECT 1 FROM audit_log WHERE actor_id IN (?) AND at >= ? LIMIT 2001) AS bounded":                                                                                                                                 "COVERING INDEX audit_log_by_actor (actor_id=? AND at>?)",
+		"SELECT min(action) FROM audit_log WHERE action > ?":                                                                                                                                                                                     "COVERING INDEX audit_log_by_action (action>?)",
+		"SELECT actor_name FROM audit_log WHERE actor_id = ? ORDER BY at DESC, id DESC LIMIT 1":                                                                                                                                                  "audit_log_by_actor (actor_id=?)",
 		"UPDATE run_packs SET unlisted = FALSE WHERE (environment, event_id) IN ((?, ?), ('a', 'b'))":                                                                                                                                            "PRIMARY KEY (environment=? AND event_id=?)",
 	} {
 		if plan := planOf(t, db, query, strings.Count(query, "?")); !strings.Contains(plan, index) {

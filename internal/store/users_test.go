@@ -239,7 +239,7 @@ func TestAuditIsReadAsWrittenAndPurgedAfterAYear(t *testing.T) {
 		if err := s.AddAudit(t.Context(), &entry); err != nil {
 			t.Fatal(err)
 		}
-		page, err := s.Audit(t.Context(), busbar.PageRequest{Limit: 10})
+		page, err := s.Audit(t.Context(), store.AuditFilter{}, busbar.PageRequest{Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

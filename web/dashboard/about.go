@@ -10,7 +10,6 @@ import (
 
 func aboutRoutes() []Route {
 	return []Route{
-		get("/audit", busbar.RoleAdmin, showAudit),
 		get("/about", busbar.RoleViewer, showAbout),
 	}
 }
@@ -27,17 +26,6 @@ func Span(d time.Duration) string {
 		return view.Plural(int(days), "day", "days")
 	}
 	return view.Span(d, 2)
-}
-
-func showAudit(q *request) error {
-	req := q.pageOf()
-	page, err := q.cfg.Audit.Audit(q.ctx(), req)
-	if err != nil {
-		return err
-	}
-	return q.render(http.StatusOK, view.Audit(q.frame("audit", "Audit log"), view.AuditPage{
-		Now: q.now(), Entries: page.Items, Pages: pages("/audit", nil, req.Cursor, next(page.NextCursor)),
-	}))
 }
 
 func showAbout(q *request) error {

@@ -45,7 +45,9 @@ type Sessions interface {
 // Auditor keeps who changed what.
 type Auditor interface {
 	AddAudit(ctx context.Context, e *busbar.AuditEntry) error
-	Audit(ctx context.Context, req busbar.PageRequest) (busbar.Page[busbar.AuditEntry], error)
+	Audit(ctx context.Context, f store.AuditFilter, req busbar.PageRequest) (busbar.Page[busbar.AuditEntry], error)
+	AuditActors(ctx context.Context) ([]store.Actor, error)
+	AuditActions(ctx context.Context) ([]string, error)
 }
 
 // Counter counts what happened.

@@ -21,7 +21,7 @@ type Route struct {
 func (d *Dashboard) Routes() []Route {
 	routes := slices.Concat(
 		signInRoutes(), accountRoutes(), overviewRoutes(), eventRoutes(), deliveryRoutes(), endpointRoutes(), jobRoutes(), eventTypeRoutes(),
-		siteRoutes(), deviceRoutes(), deviceFormRoutes(), pushRoutes(), keyRoutes(), userRoutes(), aboutRoutes(),
+		siteRoutes(), deviceRoutes(), deviceFormRoutes(), pushRoutes(), keyRoutes(), userRoutes(), auditRoutes(), aboutRoutes(),
 		ruleRoutes(), ruleEditorRoutes(), backtestRoutes(), runRoutes(), automationRoutes(),
 	)
 	if d.cfg.Gallery {

@@ -91,13 +91,6 @@ type UserPage struct {
 	Mine busbar.SessionID
 }
 
-// AuditPage is a part of the audit log.
-type AuditPage struct {
-	Now     time.Time
-	Entries []busbar.AuditEntry
-	Pages   Pages
-}
-
 // AboutPage says what runs here.
 type AboutPage struct {
 	Accepting, WorkersPolling bool
