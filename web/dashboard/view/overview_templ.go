@@ -797,7 +797,7 @@ func firstSteps(f Frame, o OverviewPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Code("curl-endpoint", "Create an endpoint with curl", "curl "+f.PublicURL+"/v1/endpoints -H \"x-api-key: $KEY\" \\\n  -d '{\"url\":\"http://127.0.0.1:9000/hook\"}'").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Wrapped("curl-endpoint", "Create an endpoint with curl", "curl "+f.PublicURL+"/v1/endpoints -H \"x-api-key: $KEY\" \\\n  -d '{\"url\":\"http://127.0.0.1:9000/hook\"}'").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -846,7 +846,7 @@ func firstSteps(f Frame, o OverviewPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Code("curl-event", "Send an event with curl", "curl "+f.PublicURL+"/v1/events -H \"x-api-key: $KEY\" \\\n  -d '{\"type\":\"device.updated\",\"deviceId\":\"battery_1\",\"data\":{\"state\":{\"level\":100}}}'").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Wrapped("curl-event", "Send an event with curl", "curl "+f.PublicURL+"/v1/events -H \"x-api-key: $KEY\" \\\n  -d '{\"type\":\"device.updated\",\"deviceId\":\"battery_1\",\"data\":{\"state\":{\"level\":100}}}'").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
