@@ -157,7 +157,7 @@ func sameOrder(a, b *PushStep) bool {
 		return false
 	}
 	for name, p := range a.Parameters {
-		if b.Parameters[name] != p {
+		if other := b.Parameters[name]; other.Value != p.Value || other.Unit != p.Unit {
 			return false
 		}
 	}

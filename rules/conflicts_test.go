@@ -37,6 +37,7 @@ func TestConflicts(t *testing.T) {
 		"the same, otherwise":                 {[]string{charge}, []string{idle}, []string{clash}},
 		"the same, the same":                  {[]string{charge}, []string{charge}, nil},
 		"another parameter":                   {[]string{charge}, []string{strings.Replace(charge, "charge}", "charge, parameters: {current: {value: 6}}}", 1)}, []string{clash}},
+		"a number as a text":                  {[]string{strings.Replace(charge, "charge}", "charge, parameters: {current: {value: 6}}}", 1)}, []string{strings.Replace(charge, "charge}", "charge, parameters: {current: {value: '6'}}}", 1)}, nil},
 		"a device of any family":              {[]string{idle}, []string{strings.Replace(charge, "site.evChargers", "device", 1), "deviceType: ev_charger", "if: state.isConnected", "on: [device.connected]"}, []string{clash}},
 		"another priority":                    {[]string{charge, "priority: 60"}, []string{idle}, nil},
 		"another site":                        {[]string{charge, "siteIds: [a, b]"}, []string{idle, "siteIds: [c]"}, nil},

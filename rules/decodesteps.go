@@ -71,7 +71,8 @@ func (d *decoder) parameters(path string, v any) map[string]ParameterSpec {
 	parameters := make(map[string]ParameterSpec, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		f := d.object(path+"."+name, m[name])
-		p := ParameterSpec{Value: f.expression("value"), Unit: choice(f, "unit", "", busbar.ParseUnit)}
+		_, number := f.left["value"].(float64)
+		p := ParameterSpec{Value: f.expression("value"), Number: number, Unit: choice(f, "unit", "", busbar.ParseUnit)}
 		f.end()
 		if f.left != nil && p.Value == "" {
 			d.fail(f.at("value"), "required", "is missing")

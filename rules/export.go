@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -96,6 +97,48 @@ func (r *Rule) YAML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// SameText reports whether two rules say the same, id and mode included, however numbers among their parameters are written.
+func (r *Rule) SameText(other *Rule) (bool, error) {
+	mine, err := json.Marshal(r.withoutNumbers())
+	if err != nil {
+		return false, fmt.Errorf("write rule: %w", err)
+	}
+	theirs, err := json.Marshal(other.withoutNumbers())
+	if err != nil {
+		return false, fmt.Errorf("write rule: %w", err)
+	}
+	return bytes.Equal(mine, theirs), nil
+}
+
+// withoutNumbers is the rule with each parameter as the text of an expression.
+func (r *Rule) withoutNumbers() *Rule {
+	plain := *r
+	for _, steps := range []*[]Step{&plain.Then, &plain.ElseFailed} {
+		*steps = slices.Clone(*steps)
+		for i, s := range *steps {
+			if s.Push == nil {
+				continue
+			}
+			push := *s.Push
+			push.Parameters = maps.Clone(push.Parameters)
+			for name, p := range push.Parameters {
+				p.Number = false
+				push.Parameters[name] = p
+			}
+			(*steps)[i].Push = &push
+		}
+	}
+	return &plain
+}
+
+// written is the value as it was written.
+func (p ParameterSpec) written() any {
+	if n, err := strconv.ParseFloat(p.Value, 64); err == nil && p.Number {
+		return n
+	}
+	return p.Value
+}
+
 func (r *Rule) document() *document {
 	d := &document{}
 	d.set("name", r.Name)
@@ -174,7 +217,7 @@ func (s *Step) document() *document {
 		parameters := &document{}
 		for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
 			parameter := &document{}
-			parameter.set("value", p.Parameters[name].Value)
+			parameter.set("value", p.Parameters[name].written())
 			parameter.text("unit", string(p.Parameters[name].Unit))
 			parameters.set(name, parameter)
 		}

@@ -153,7 +153,9 @@ type PushStep struct {
 // ParameterSpec is a parameter of a command: an expression and the unit of what it gives.
 type ParameterSpec struct {
 	Value string
-	Unit  busbar.Unit
+	// Number: the expression was written as a number, and not as a text. It is written back as it was, and means the same.
+	Number bool
+	Unit   busbar.Unit
 }
 
 // EmitStep makes an event of a registered type.

@@ -148,5 +148,10 @@ func fromScalar(n *yaml.Node) (any, error) {
 	}
 }
 
-// formatNumber writes a number of a rule as its expression.
-func formatNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+// formatNumber writes a number of a rule as its expression. There is one zero only: YAML reads -0 as a whole number.
+func formatNumber(f float64) string {
+	if f == 0 {
+		return "0"
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -245,6 +246,39 @@ func TestARuleFileIsGivenBackWordByWord(t *testing.T) {
 	if again["mode"] != "shadow" || again["if"] != restored["if"] {
 		t.Errorf("the canonical file says something else: %v", again)
 	}
+}
+
+func TestNumbersOfARuleComeBackAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{})
+	const then = `[{"push":{"device":"device","command":"charge","parameters":{"power":{"value":%s,"unit":"kw"},"reserve":{"value":%s}}}}]`
+	const rule = `{"id":"numbers","name":"x","on":["device.updated"],"deviceType":"battery","if":"state.level < 50","then":%s}`
+	written := fmt.Sprintf(then, `2.5`, `"20"`)
+	parts := func(data object) object { return object{"then": data["then"], "if": data["if"]} }
+	said := object{"if": "state.level < 50"}
+	var tree any
+	must(t, json.Unmarshal([]byte(written), &tree))
+	said["then"] = tree
+	check := func(what string, data object) {
+		t.Helper()
+		if diff := cmp.Diff(said, parts(data)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	check("created", want[object](a, http.StatusCreated, http.MethodPost, "/v1/rules", fmt.Sprintf(rule, written)))
+	got := want[object](a, http.StatusOK, http.MethodGet, "/v1/rules/numbers", "")
+	check("read", got)
+	again, err := json.Marshal(got["then"])
+	must(t, err)
+	check("replaced by what was read", want[object](a, http.StatusOK, http.MethodPut, "/v1/rules/numbers", fmt.Sprintf(rule, again)))
+	check("changed elsewhere", want[object](a, http.StatusOK, http.MethodPatch, "/v1/rules/numbers", `{"priority":60}`))
+	check("in its version", want[object](a, http.StatusOK, http.MethodGet, "/v1/rules/numbers/versions/2", "")["rule"].(object))
+	check("restored", want[object](a, http.StatusOK, http.MethodPost, "/v1/rules/numbers/versions/1/restore", ""))
+	file := a.send(http.MethodGet, "/v1/rules/numbers", "", wantsYAML).Body
+	if !strings.Contains(file, "value: 2.5\n") || !strings.Contains(file, `value: "20"`) {
+		t.Errorf("as a file:\n%s", file)
+	}
+	check("applied as a file", want[object](a, http.StatusOK, http.MethodPut, "/v1/rules/numbers", file, isYAML))
 }
 
 func TestSavingARuleWarns(t *testing.T) {

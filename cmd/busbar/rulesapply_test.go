@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -124,6 +125,20 @@ func TestApplyingFilesMakesVersionsOfWhatHasChanged(t *testing.T) {
 		"apply", car, named)
 	b.write("Idle when full.yaml", ruleText)
 	b.want(0, "Idle when full.yaml: rule idle-when-full has a new version, 3, disabled\n", "apply", car)
+}
+
+func TestARuleThatKeepsItsNumbersAsTextsIsUnchanged(t *testing.T) {
+	t.Parallel()
+	b := newRulesBed(t, 0)
+	const rule = `{"name":"x","on":["device.updated"],"deviceType":"ev_charger","if":"state.isConnected",` +
+		`"then":[{"push":{"device":"device","command":"charge","parameters":{"current":{"value":%s}}}}]}`
+	file := b.write("numbers.json", fmt.Sprintf(rule, `"16"`))
+	b.want(0, "numbers.json: rule numbers was created, active\n", "apply", file)
+	b.write("numbers.json", fmt.Sprintf(rule, `16`))
+	b.want(0, "numbers.json: rule numbers is unchanged, version 1, active\n", "apply", file)
+	b.write("numbers.json", fmt.Sprintf(rule, `17`))
+	b.want(0, "numbers.json: rule numbers has a new version, 2, active\n", "apply", file)
+	b.want(0, "numbers.json: rule numbers is unchanged, version 2, active\n", "apply", file)
 }
 
 func TestNothingIsAppliedWhenAFileHasProblems(t *testing.T) {

@@ -94,7 +94,7 @@ func (c *Client) Apply(ctx context.Context, f *File) (Applied, error) {
 }
 
 // same reports whether a version is what a file says. Of YAML each character counts, as it is kept; of JSON what it means.
-func (c *Client) same(ctx context.Context, f *File, version int) (bool, error) {
+func (c *Client) same(ctx context.Context, f *File, number int) (bool, error) {
 	if !f.JSON {
 		text, err := c.Export(ctx, f.ID)
 		return bytes.Equal(text, f.Text), err
@@ -102,16 +102,15 @@ func (c *Client) same(ctx context.Context, f *File, version int) (bool, error) {
 	var kept struct {
 		Rule json.RawMessage `json:"rule"`
 	}
-	if err := c.get(ctx, fmt.Sprintf("%s/versions/%d", rulePath(f.ID), version), &kept); err != nil {
+	if err := c.get(ctx, fmt.Sprintf("%s/versions/%d", rulePath(f.ID), number), &kept); err != nil {
 		return false, err
 	}
-	bare := *f.Rule
-	bare.ID, bare.Mode = "", rules.ModeActive
-	text, err := json.Marshal(&bare)
+	version, err := rules.ParseJSON(kept.Rule)
 	if err != nil {
-		return false, fmt.Errorf("write rule: %w", err)
+		return false, fmt.Errorf("read version %d of %s: %w", number, f.ID, err)
 	}
-	return bytes.Equal(text, kept.Rule), nil
+	version.ID, version.Mode = f.Rule.ID, f.Rule.Mode
+	return f.Rule.SameText(version)
 }
 
 func (c *Client) save(ctx context.Context, outcome Outcome, method, path string, f *File) (Applied, error) {

@@ -311,14 +311,14 @@ func (r *reader) text(into map[string]any, key, name string) {
 	}
 }
 
-// number takes a field that should be a number; what is none is left for the rule's own reader to refuse.
+// number takes a field that may be a number; what is none, infinity among it, is left for the rule's own reader.
 func (r *reader) number(into map[string]any, key, name string) {
 	value := strings.TrimSpace(r.Get(name))
 	if value == "" {
 		return
 	}
 	into[key] = value
-	if n, err := strconv.ParseFloat(value, 64); err == nil {
+	if n, err := strconv.ParseFloat(value, 64); err == nil && strings.Trim(value, "0123456789+-.eE") == "" {
 		into[key] = n
 	}
 }
@@ -385,7 +385,7 @@ func (r *reader) push(path string) map[string]any {
 	parameters := map[string]any{}
 	for _, name := range Parameters(r.Values, path) {
 		parameter := map[string]any{}
-		r.text(parameter, "value", path+".parameters."+name+".value")
+		r.number(parameter, "value", path+".parameters."+name+".value")
 		if len(parameter) == 0 {
 			continue
 		}

@@ -98,6 +98,24 @@ func TestAFormIsTheSameRule(t *testing.T) {
 	}
 }
 
+func TestAFormTakesWhatNumbersLookLikeForExpressions(t *testing.T) {
+	t.Parallel()
+	v := values(t, read(t, every))
+	for typed, number := range map[string]bool{"7": true, "-7.5": true, "1e1": true, "NaN": false, "Inf": false, "0x10": false, "7 + 1": false} {
+		v.Set("then[0].push.parameters.current.value", typed)
+		r, _, err := ruleform.Read(v)
+		if err != nil {
+			t.Fatalf("%s: %v", typed, err)
+		}
+		if got := r.Then[0].Push.Parameters["current"]; got.Number != number || !number && got.Value != typed {
+			t.Errorf("%s is %+v", typed, got)
+		}
+		if _, err := r.YAML(); err != nil {
+			t.Errorf("%s: %v", typed, err)
+		}
+	}
+}
+
 func TestACommandIsThatOfTheDeviceNamed(t *testing.T) {
 	t.Parallel()
 	v := values(t, read(t, every))
