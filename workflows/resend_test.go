@@ -230,7 +230,7 @@ func TestReplayingReachesWhatHappenedBeforeTheEndpointExisted(t *testing.T) {
 	}
 }
 
-func TestWhatACancelledReplayHasNotSentIsCancelled(t *testing.T) {
+func TestWhatACancelledReplayHasNotSentIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "1s")
 	older := w.endpoint(nil)
@@ -250,8 +250,8 @@ func TestWhatACancelledReplayHasNotSentIsCancelled(t *testing.T) {
 	_, err = w.store.MoveJob(t.Context(), busbar.Sandbox, j.ID, busbar.JobCancelled, "")
 	must(t, err)
 	for _, d := range made {
-		if got := w.delivery(d.ID); got.Status != busbar.DeliveryCancelled {
-			t.Errorf("delivery is %s, want cancelled", got.Status)
+		if got, err := w.store.Delivery(t.Context(), busbar.Sandbox, d.ID); busbar.CodeOf(err) != busbar.CodeNotFound {
+			t.Errorf("delivery is %s, %v; want NOT_FOUND", got.Status, err)
 		}
 	}
 }

@@ -185,7 +185,10 @@ func hasKind(keys []busbar.SigningKey, kind busbar.KeyKind) bool {
 	return false
 }
 
-// DeleteEndpoint removes an endpoint and its keys, then cancels its open deliveries. Should the process end between
+// endpointGone is what deliveries and jobs have for a reason whose endpoint was deleted.
+const endpointGone = "the endpoint was deleted"
+
+// DeleteEndpoint removes an endpoint and its keys and ends its jobs, then cancels its open deliveries. Should the process end between
 // the two, the deliveries that are left are cancelled when they are next tried.
 func (s *Store) DeleteEndpoint(ctx context.Context, env busbar.Environment, id busbar.EndpointID) error {
 	err := s.saveEndpoints(ctx, env, func(db *gorm.DB) error {
@@ -197,6 +200,9 @@ func (s *Store) DeleteEndpoint(ctx context.Context, env busbar.Environment, id b
 		}
 		if err := db.Where("id = ?", string(id)).Delete(&endpointRow{}).Error; err != nil {
 			return fmt.Errorf("delete endpoint: %w", err)
+		}
+		if err := s.failJobs(db, id); err != nil {
+			return err
 		}
 		for _, table := range []string{"endpoint_health", "endpoint_rates", "endpoint_hours"} {
 			if err := db.Exec("DELETE FROM "+table+" WHERE endpoint_id = ?", string(id)).Error; err != nil {
@@ -222,7 +228,7 @@ func (s *Store) cancelOpen(ctx context.Context, id busbar.EndpointID) error {
 				SET status = ?, completed_at = ?, next_attempt_at = 0, retry_now = FALSE, last_error = ?
 				WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ? AND status IN ('pending', 'parked')
 					ORDER BY id LIMIT ?) AND status IN ('pending', 'parked')`,
-				string(busbar.DeliveryCancelled), micros(s.now()), "the endpoint was deleted", string(id), cancelBatch)
+				string(busbar.DeliveryCancelled), micros(s.now()), endpointGone, string(id), cancelBatch)
 			cancelled = res.RowsAffected
 			return res.Error
 		})

@@ -111,7 +111,7 @@ func (s *Store) finishSQL(n int) string {
 		keep("last_error", "f.error"), keep("completed_at", "f.completed_at"),
 	}, ", ") + `, attempts = f.number, last_status_code = f.status_code, retry_now = FALSE,
 		claim_owner = '', claim_until = 0, claim_attempt = f.number, rate_slot = 0,
-		resent_by = CASE WHEN f.job <> '' THEN f.job ELSE deliveries.resent_by END, kept_for = ''
+		resent_by = CASE WHEN f.job > deliveries.resent_by THEN f.job ELSE deliveries.resent_by END, kept_for = ''
 	FROM f WHERE deliveries.id = f.id AND deliveries.attempts < f.number
 	RETURNING deliveries.id, deliveries.endpoint_id, deliveries.environment, deliveries.event_id, deliveries.event_type,
 		deliveries.single, deliveries.status`

@@ -123,7 +123,7 @@ func (s *Store) Recovering(ctx context.Context, id busbar.EndpointID, made time.
 }
 
 // MoveJob brings a job to another state. One that is in none of those from which it can get there is a CONFLICT; one that
-// is there already stays. Of a job that ends, what it has not sent is cancelled if it exists for the job alone.
+// is there already stays. Of a job that ends, what it has not sent is removed if it exists for the job alone.
 func (s *Store) MoveJob(ctx context.Context, env busbar.Environment, id busbar.JobID, to busbar.JobStatus, reason string) (busbar.Job, error) {
 	var j busbar.Job
 	err := s.write(ctx, s.durable, func(tx *gorm.DB) error {
@@ -142,11 +142,11 @@ func (s *Store) MoveJob(ctx context.Context, env busbar.Environment, id busbar.J
 		if !to.Open() {
 			row.CompletedAt = micros(s.now())
 			if to == busbar.JobCompleted {
-				// What others have delivered meanwhile is done, too.
-				row.Total = max(row.Total, row.Done+row.Failed)
-				row.Done = row.Total - row.Failed
+				if err := s.settleProgress(tx, &row); err != nil {
+					return err
+				}
 			}
-			if err := s.cancelKept(tx, &row); err != nil {
+			if err := s.removeKept(tx, &row); err != nil {
 				return err
 			}
 		}
@@ -159,13 +159,45 @@ func (s *Store) MoveJob(ctx context.Context, env busbar.Environment, id busbar.J
 	return j, err
 }
 
-func (s *Store) cancelKept(tx *gorm.DB, row *jobRow) error {
+// settleProgress counts as done what others have delivered meanwhile, and as failed what a younger job has tried in vain.
+func (s *Store) settleProgress(tx *gorm.DB, row *jobRow) error {
+	var failed int64
+	// deliveries_failed
+	err := tx.Model(&deliveryRow{}).Where("endpoint_id = ? AND status = 'failed'", row.EndpointID).
+		Where("created_at >= ? AND created_at < ? AND resent_by >= ?", row.Since, row.Until, row.ID).Count(&failed).Error
+	if err != nil {
+		return fmt.Errorf("count what %s could not send: %w", row.ID, err)
+	}
+	row.Total = max(row.Total, row.Done+row.Failed)
+	row.Failed = min(max(row.Failed, int(failed)), row.Total)
+	row.Done = row.Total - row.Failed
+	return nil
+}
+
+// removeKept removes what exists for a job alone and was never tried, so that another replay makes it anew. Of the rest, whose
+// attempts are under way or were cut, it is cancelled.
+func (s *Store) removeKept(tx *gorm.DB, row *jobRow) error {
 	// deliveries_parked
-	err := tx.Exec(`UPDATE deliveries SET status = 'cancelled', completed_at = ?, last_error = ?, kept_for = ''
-		WHERE endpoint_id = ? AND status = 'parked' AND kept_for = ?`,
+	const kept = " WHERE endpoint_id = ? AND status = 'parked' AND kept_for = ?"
+	err := tx.Exec("DELETE FROM deliveries"+kept+" AND attempts = 0 AND claim_owner = ''", row.EndpointID, row.ID).Error
+	if err != nil {
+		return fmt.Errorf("remove what job %s has not sent: %w", row.ID, err)
+	}
+	err = tx.Exec("UPDATE deliveries SET status = 'cancelled', completed_at = ?, last_error = ?, kept_for = ''"+kept,
 		micros(s.now()), "its job ended before it was sent", row.EndpointID, row.ID).Error
 	if err != nil {
 		return fmt.Errorf("cancel what job %s has not sent: %w", row.ID, err)
+	}
+	return nil
+}
+
+// failJobs ends the jobs of an endpoint that is gone, those that are paused too: nobody would resume them.
+func (s *Store) failJobs(tx *gorm.DB, id busbar.EndpointID) error {
+	// jobs_open
+	err := tx.Exec(`UPDATE jobs SET status = 'failed', reason = ?, completed_at = ?
+		WHERE endpoint_id = ? AND status IN ('running', 'paused')`, endpointGone, micros(s.now()), string(id)).Error
+	if err != nil {
+		return fmt.Errorf("end jobs of %s: %w", id, err)
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ func (s *Store) CountJob(ctx context.Context, j *busbar.Job, e *busbar.Endpoint)
 	})
 }
 
-// missed are the deliveries of one status that a recovering job has yet to send.
+// missed are the deliveries of one status that a recovering job has yet to send. What a younger job has sent is not among them: were it
+// so, two jobs at once would send everything again and again, each what the other has sent.
 func (s *Store) missed(ctx context.Context, j *busbar.Job, status busbar.DeliveryStatus) *gorm.DB {
 	q := s.read.WithContext(ctx).Where("endpoint_id = ? AND environment = ?", string(j.EndpointID), string(j.Environment))
 	switch status {
@@ -46,7 +47,7 @@ func (s *Store) missed(ctx context.Context, j *busbar.Job, status busbar.Deliver
 	case busbar.DeliveryPending, busbar.DeliveryDelivered, busbar.DeliveryCancelled:
 		q = q.Where("status = ?", string(status)) // deliveries_by_endpoint
 	}
-	return q.Where("created_at >= ? AND created_at < ? AND NOT single AND resent_by <> ? AND kept_for = ''",
+	return q.Where("created_at >= ? AND created_at < ? AND NOT single AND resent_by < ? AND kept_for = ''",
 		micros(j.Since), micros(j.Until), string(j.ID))
 }
 
