@@ -148,6 +148,34 @@ func TestDaysOfWhichNothingIsLeftAreDropped(t *testing.T) {
 	}
 }
 
+// The table of the day stays for live: what the sandbox has in it must not stay with it.
+func TestAttemptsGoBeforeTheirDayWhereLessIsKept(t *testing.T) {
+	t.Parallel()
+	p := openPostgres(t)
+	for _, env := range busbar.Environments() {
+		leave(t, p.opened, env)
+	}
+	attempts := func() string {
+		t.Helper()
+		return strings.Join(texts(t, p.db, "SELECT COALESCE(d.environment, 'nobody') FROM attempts a LEFT JOIN deliveries d ON d.id = a.delivery_id ORDER BY 1"), " ")
+	}
+	keep := mustKeep(t, "sandbox=168h,live=2160h")
+	for _, c := range []struct {
+		later time.Duration
+		left  string
+	}{{0, "live sandbox"}, {169 * time.Hour, "live"}} {
+		p.clock.advance(c.later)
+		for range 2 {
+			if _, err := p.Purge(t.Context(), keep, 100); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := attempts(); got != c.left {
+			t.Errorf("%s later attempts of %q are left, want %q", c.later, got, c.left)
+		}
+	}
+}
+
 // TestADropLocksNobodyOut has somebody read events for as long as a day is being dropped.
 func TestADropLocksNobodyOut(t *testing.T) {
 	t.Parallel()
@@ -250,6 +278,7 @@ func TestOneDayIsLookedInto(t *testing.T) {
 		"SELECT * FROM events WHERE (environment, received_at, id) IN (('sandbox', " + at + ", 'evt_1'), ('live', " + at + ", 'evt_2'))",
 		"DELETE FROM events WHERE environment = 'sandbox' AND (received_at, id) IN ((" + at + ", 'evt_1'), (" + at + ", 'evt_2'))",
 		"SELECT * FROM events WHERE environment = 'sandbox' AND received_at >= " + at + " AND received_at < " + at + " + 1000 ORDER BY received_at DESC, id DESC LIMIT 50",
+		"DELETE FROM attempts WHERE delivery_id IN ('" + id + "ff', '" + id + "fe')",
 		"SELECT * FROM attempts WHERE delivery_id = '" + id + "ff' AND EXISTS (SELECT 1 FROM deliveries WHERE id = '" + id + "ff') ORDER BY number",
 	} {
 		plan := strings.Join(texts(t, p.db, "EXPLAIN "+query), "\n")

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -60,7 +61,7 @@ func (s *Store) Purge(ctx context.Context, keep busbar.Retention, limit int) (Pu
 		return total, err
 	}
 	for _, env := range busbar.Environments() {
-		p, err := s.purgeEnvironment(ctx, env, s.now().Add(-keep.Of(env)), limit)
+		p, err := s.purgeEnvironment(ctx, env, keep, limit)
 		total = total.Plus(p)
 		if err != nil {
 			return total, err
@@ -83,14 +84,15 @@ func (s *Store) Purge(ctx context.Context, keep busbar.Retention, limit int) (Pu
 	return total, err
 }
 
-// purgeEnvironment deletes what an environment has from before a time.
-func (s *Store) purgeEnvironment(ctx context.Context, env busbar.Environment, before time.Time, limit int) (Purged, error) {
+// purgeEnvironment deletes what an environment has kept for long enough.
+func (s *Store) purgeEnvironment(ctx context.Context, env busbar.Environment, keep busbar.Retention, limit int) (Purged, error) {
 	var p Purged
 	var err error
+	before := s.now().Add(-keep.Of(env))
 	if p.Expired, err = s.expireParked(ctx, env, before, limit); err != nil {
 		return p, err
 	}
-	if p.Events, err = s.purgeEvents(ctx, env, before, limit); err != nil {
+	if p.Events, err = s.purgeEvents(ctx, env, before, s.attemptsStay(env, keep), limit); err != nil {
 		return p, err
 	}
 	// jobs_list, backwards: what has ended before a time was made before it.
@@ -225,7 +227,13 @@ func (s *Store) purgeBatch(ctx context.Context, statement string, args ...any) (
 	return int(n), err
 }
 
-func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before time.Time, limit int) (int, error) {
+// attemptsStay says whether attempts are left to go with the table of their day. That stays for as long as the environment that keeps
+// more has deliveries of the day: the other's attempts are deleted.
+func (s *Store) attemptsStay(env busbar.Environment, keep busbar.Retention) bool {
+	return !s.Embedded() && keep.Of(env) == keep.Longest()
+}
+
+func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before time.Time, attemptsStay bool, limit int) (int, error) {
 	if limit <= 0 {
 		return 0, nil
 	}
@@ -249,10 +257,9 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 		ids[i], keys[i] = events[i].ID, []any{events[i].ReceivedAt, events[i].ID}
 	}
 	err = s.write(ctx, s.relaxed, func(tx *gorm.DB) error {
-		if s.Embedded() { // elsewhere they go with their day
-			err := tx.Exec(`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?)`, string(env), ids).Error
-			if err != nil {
-				return fmt.Errorf("purge attempts: %w", err)
+		if !attemptsStay {
+			if err := deleteAttempts(tx, env, ids); err != nil {
+				return err
 			}
 		}
 		for _, statement := range []string{
@@ -274,4 +281,22 @@ func (s *Store) purgeEvents(ctx context.Context, env busbar.Environment, before 
 		return 0, err
 	}
 	return len(events), nil
+}
+
+// deleteAttempts deletes the attempts of events. PostgreSQL would look for them in the tables of all days, along each, if it were
+// not given the ids of their deliveries.
+func deleteAttempts(tx *gorm.DB, env busbar.Environment, events []string) error {
+	var deliveries []string
+	// deliveries_by_event
+	err := tx.Raw("SELECT id FROM deliveries WHERE environment = ? AND event_id IN ?", string(env), events).Scan(&deliveries).Error
+	if err != nil {
+		return fmt.Errorf("find attempts to purge: %w", err)
+	}
+	for some := range slices.Chunk(deliveries, insertBatch) {
+		// The primary key of attempts.
+		if err := tx.Exec("DELETE FROM attempts WHERE delivery_id IN ?", some).Error; err != nil {
+			return fmt.Errorf("purge attempts: %w", err)
+		}
+	}
+	return nil
 }
