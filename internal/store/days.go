@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -91,15 +92,25 @@ func (k *knownDays) has(d day) bool {
 	return k.days[d]
 }
 
-func (k *knownDays) set(d day, known bool) {
+func (k *knownDays) add(d day) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.days == nil {
 		k.days = make(map[day]bool)
 	}
-	if k.days[d] = known; !known {
-		delete(k.days, d)
+	k.days[d] = true
+}
+
+// lack reports whether a row found no table, which PostgreSQL calls a violated check; no table has others. All are looked for
+// again then: another process may have dropped a day, and a database that crashed may have lost one that had just been made.
+func (k *knownDays) lack(err error) bool {
+	if !errors.Is(err, gorm.ErrCheckConstraintViolated) {
+		return false
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.days = nil
+	return true
 }
 
 // needDays makes the tables of days that are missing. What a transaction makes is not there for others before it has ended, and may
@@ -118,7 +129,7 @@ func (s *Store) needDays(tx *gorm.DB, days ...day) error {
 			return fmt.Errorf("look for the tables of a day: %w", err)
 		}
 		if there {
-			s.days.set(d, true)
+			s.days.add(d)
 			continue
 		}
 		if err := tx.Exec("SELECT make_day(?)", int64(d)).Error; err != nil {
@@ -206,7 +217,6 @@ func (s *Store) dropDaysOf(ctx context.Context, t *daily) (int, error) {
 		if !empty {
 			continue
 		}
-		s.days.set(d, false)
 		if err := s.dropDay(ctx, t, table); err != nil {
 			return dropped, err
 		}
@@ -218,7 +228,7 @@ func (s *Store) dropDaysOf(ctx context.Context, t *daily) (int, error) {
 // dropDay takes a table out of the whole without locking anybody out of that, and drops it. Names come from the catalogue and are
 // letters, digits and an underscore.
 func (s *Store) dropDay(ctx context.Context, t *daily, table dayTable) error {
-	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	waiting, cancel := context.WithTimeout(ctx, dropTimeout)
 	defer cancel()
 	var steps []string
 	switch {
@@ -228,7 +238,11 @@ func (s *Store) dropDay(ctx context.Context, t *daily, table dayTable) error {
 		steps = append(steps, "ALTER TABLE "+t.name+" DETACH PARTITION "+table.Name+" CONCURRENTLY")
 	}
 	for _, step := range append(steps, "DROP TABLE IF EXISTS "+table.Name) {
-		if err := s.relaxed.WithContext(ctx).Exec(step).Error; err != nil {
+		err := s.relaxed.WithContext(waiting).Exec(step).Error
+		if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("drop %s: a transaction that reads %s has been open for more than %s; end it, or wait for it: %w", table.Name, t.name, dropTimeout, err)
+		}
+		if err != nil {
 			return fmt.Errorf("drop %s: %w", table.Name, translate(err))
 		}
 	}

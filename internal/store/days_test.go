@@ -260,6 +260,26 @@ func TestManyMakeADayAtOnce(t *testing.T) {
 	}
 }
 
+// A day that this process knows to be there may be gone: dropped by another, or lost with the last moments of a database that
+// crashed.
+func TestADayThatIsGoneIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	p := openPostgres(t)
+	p.deliver(t, p.acceptNow(t))
+	p.deliver(t, p.acceptNow(t)) // now it knows
+	if _, err := p.db.ExecContext(t.Context(), "DROP TABLE events_20260601, attempts_20260601"); err != nil {
+		t.Fatal(err)
+	}
+	a := p.acceptNow(t)
+	if _, err := p.db.ExecContext(t.Context(), "DROP TABLE attempts_20260601"); err != nil {
+		t.Fatal(err)
+	}
+	p.deliver(t, a)
+	if attempts, err := p.Attempts(t.Context(), a.Deliveries[0].ID); err != nil || len(attempts) != 1 {
+		t.Errorf("attempts: %v, %v; want one", attempts, err)
+	}
+}
+
 // TestOneDayIsLookedInto holds that what is done for every event and every attempt does not look into all days that are kept.
 func TestOneDayIsLookedInto(t *testing.T) {
 	t.Parallel()

@@ -169,7 +169,8 @@ const writeTimeout = 10 * time.Second
 const writeTries = 3
 
 // write runs a transaction. On SQLite one runs at a time. On PostgreSQL two may lock the same rows in another order; the
-// one that is given up for the other runs again, so fn leaves nothing behind but what its next run overwrites.
+// one that is given up for the other runs again, and so does one that finds no table for a day that was thought to have one: fn
+// leaves nothing behind but what its next run overwrites.
 func (s *Store) write(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if s.Embedded() {
 		s.writer.Lock()
@@ -179,7 +180,7 @@ func (s *Store) write(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) err
 	defer cancel()
 	for try := 1; ; try++ {
 		err := db.WithContext(ctx).Transaction(fn)
-		if try == writeTries || !conflicted(err) {
+		if try == writeTries || !conflicted(err) && !s.days.lack(err) {
 			return translate(err)
 		}
 	}
