@@ -162,10 +162,12 @@ type daily struct {
 	key   func(day) any
 }
 
-// Both go by the primary key, of the day's table alone and of deliveries. Attempts are not deleted with their delivery: nobody finds
+// Both go by the primary key, of the day's table alone and of deliveries: the order keeps PostgreSQL from reading along a table that was
+// just emptied. Attempts are not deleted with their delivery: nobody finds
 // them any more, and they go with their day.
 var dailies = []daily{
-	{"events", "SELECT NOT EXISTS (SELECT 1 FROM events WHERE received_at >= ? AND received_at < ?)", func(d day) any { return int64(d) * microsADay }},
+	{"events", `SELECT NOT EXISTS (SELECT 1 FROM environments n, LATERAL (SELECT 1 FROM events e
+		WHERE e.environment = n.environment AND e.received_at >= ? AND e.received_at < ? ORDER BY e.received_at LIMIT 1) AS first)`, func(d day) any { return int64(d) * microsADay }},
 	{"attempts", "SELECT NOT EXISTS (SELECT 1 FROM deliveries WHERE id >= ? AND id < ?)", func(d day) any { return fmt.Sprintf("dlv_%012x", int64(d)*millisADay) }},
 }
 
