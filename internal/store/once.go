@@ -104,6 +104,23 @@ func (s *Store) reserve(db *gorm.DB, key IdempotencyKey) (found bool, answer Ans
 	return err == nil, answer, err
 }
 
+// Kept gives the answer that a key has already; found is false when it has none. Another body under the key is an
+// IDEMPOTENCY_CONFLICT.
+func (s *Store) Kept(ctx context.Context, key IdempotencyKey) (answer Answer, found bool, err error) {
+	var have idempotencyRow
+	// The primary key of idempotency_keys.
+	err = s.read.WithContext(ctx).Where("api_key_id = ? AND route = ? AND key = ?", string(key.APIKeyID), key.Route, key.Key).
+		Where("created_at >= ?", micros(s.now().Add(-busbar.IdempotencyWindow))).Take(&have).Error
+	switch {
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return Answer{}, false, nil
+	case err != nil:
+		return Answer{}, false, translate(fmt.Errorf("read idempotency key: %w", err))
+	}
+	answer, err = s.kept(have, key)
+	return answer, err == nil, err
+}
+
 // kept opens a stored answer, if its request was the same.
 func (s *Store) kept(have idempotencyRow, key IdempotencyKey) (Answer, error) {
 	if [sha256.Size]byte(have.BodyHash) != key.BodyHash {

@@ -130,6 +130,24 @@ func listOf[F, T any](r *Request, page busbar.Page[F], view func(*F) T) *Reply {
 	return &Reply{http.StatusOK, l}
 }
 
+// once makes a handler of one that ends in create: what was answered under an Idempotency-Key is answered again before anything is
+// looked at. What it is about may be gone by now, and what it asks for may no longer be allowed.
+func once(handle func(*API, context.Context, *Request) (*Reply, error)) func(*API, context.Context, *Request) (*Reply, error) {
+	return func(a *API, ctx context.Context, r *Request) (*Reply, error) {
+		if r.Idempotency != nil {
+			answer, found, err := a.Store.Kept(ctx, *r.Idempotency)
+			if err != nil {
+				return nil, err
+			}
+			if found {
+				r.repeated = true
+				return &Reply{answer.Status, json.RawMessage(answer.Body)}, nil
+			}
+		}
+		return handle(a, ctx, r)
+	}
+}
+
 // create runs a creation once for an Idempotency-Key. What fill returns is the answer's data.
 func (a *API) create(ctx context.Context, r *Request, status int, fill func(tx *store.Tx) (any, error)) (*Reply, error) {
 	made := false

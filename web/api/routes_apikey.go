@@ -9,7 +9,7 @@ func apiKeyRoutes() []Route {
 		{
 			Method: http.MethodPost, Path: "/v1/api-keys", Group: groupKeys, Summary: "Make an API key; only this answer carries it",
 			Scopes: everything(), Body: APIKeyBody{}, Creates: true, Answer: CreatedAPIKey{}, Status: http.StatusCreated, Codes: bodyCodes(),
-			Example: `{"name":"gateway in the cellar","scopes":["events:write"]}`, Handle: (*API).createAPIKey,
+			Example: `{"name":"gateway in the cellar","scopes":["events:write"]}`, Handle: once((*API).createAPIKey),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/api-keys", Group: groupKeys, Summary: "List API keys, newest first", Scopes: everything(),

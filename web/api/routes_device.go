@@ -15,7 +15,7 @@ func deviceRoutes() []Route {
 			Scopes: writeDevices(), Body: DeviceBody{}, Creates: true, Answer: Device{}, Status: http.StatusCreated,
 			Codes:   with(settingCodes(), busbar.CodeEndpointURLForbidden, busbar.CodeConflict),
 			Example: `{"type":"battery","siteId":"site_home","name":"Cellar","vendor":"Acme","driver":{"kind":"manual"}}`,
-			Handle:  (*API).createDevice,
+			Handle:  once((*API).createDevice),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/devices", Group: groupDevices, Summary: "List devices, newest first", Scopes: readDevices(),

@@ -13,7 +13,7 @@ func endpointRoutes() []Route {
 			Scopes: writeEndpoints(), Body: EndpointBody{}, Creates: true, Answer: CreatedEndpoint{}, Status: http.StatusCreated,
 			Codes:   with(bodyCodes(), busbar.CodeEndpointURLForbidden, busbar.CodeConflict),
 			Example: `{"url":"https://example.com/hook","eventTypes":["device.*"]}`,
-			Handle:  (*API).createEndpoint,
+			Handle:  once((*API).createEndpoint),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/endpoints", Group: groupEndpoints, Summary: "List endpoints, newest first", Scopes: readEndpoints(),
@@ -41,7 +41,7 @@ func endpointRoutes() []Route {
 		{
 			Method: http.MethodPost, Path: "/v1/endpoints/{id}/secret/rotate", Group: groupEndpoints, Summary: "New keys; those of now go on signing until the overlap ends",
 			Scopes: writeEndpoints(), Body: RotateBody{}, EmptyBody: true, Creates: true, Answer: Secrets{}, Status: http.StatusOK,
-			Codes: with(bodyCodes(), busbar.CodeNotFound, busbar.CodeConflict), Example: `{"overlap":"24h"}`, Handle: (*API).rotateSecret,
+			Codes: with(bodyCodes(), busbar.CodeNotFound, busbar.CodeConflict), Example: `{"overlap":"24h"}`, Handle: once((*API).rotateSecret),
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/endpoints/{id}/test", Group: groupEndpoints, Summary: "Send an example through the real path and answer with the attempt",

@@ -14,13 +14,13 @@ func endpointCareRoutes() []Route {
 			Method: http.MethodPost, Path: "/v1/endpoints/{id}/recover", Group: groupEndpoints,
 			Summary: "Send again what failed or is parked, oldest first; what was delivered meanwhile is not sent again",
 			Scopes:  writeEndpoints(), Body: RecoverBody{}, Creates: true, Answer: StartedJob{}, Status: http.StatusAccepted,
-			Codes: act, Example: window, Handle: (*API).recoverEndpoint,
+			Codes: act, Example: window, Handle: once((*API).recoverEndpoint),
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/endpoints/{id}/replay", Group: groupEndpoints,
 			Summary: "Send events that were never to go to this endpoint, because it is newer",
 			Scopes:  writeEndpoints(), Body: ReplayBody{}, Creates: true, Answer: StartedJob{}, Status: http.StatusAccepted,
-			Codes: act, Example: window, Handle: (*API).replayEndpoint,
+			Codes: act, Example: window, Handle: once((*API).replayEndpoint),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/endpoints/{id}/stats", Group: groupEndpoints,

@@ -17,7 +17,7 @@ func eventTypeRoutes() []Route {
 			Scopes: []busbar.Scope{busbar.ScopeEventsWrite}, Body: EventTypeBody{}, Creates: true, Answer: EventType{}, Status: http.StatusCreated,
 			Codes:   with(bodyCodes(), busbar.CodeConflict),
 			Example: `{"name":"battery.full","schema":{"type":"object","required":["level"],"properties":{"level":{"type":"number"}}},"example":{"level":100}}`,
-			Handle:  (*API).createEventType,
+			Handle:  once((*API).createEventType),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/event-types/{name}", Group: groupTypes, Summary: "One event type", Scopes: []busbar.Scope{busbar.ScopeRead, busbar.ScopeEventsWrite, busbar.ScopeEndpoints},

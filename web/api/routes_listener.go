@@ -14,7 +14,7 @@ func listenerRoutes() []Route {
 			Scopes:  writeEndpoints(), Body: ListenerBody{}, EmptyBody: true, Creates: true, Answer: CreatedEndpoint{}, Status: http.StatusCreated,
 			Codes:   with(bodyCodes(), busbar.CodeConflict),
 			Example: `{"eventTypes":["device.*"],"description":"forwards to localhost:3000"}`,
-			Handle:  (*API).createListener,
+			Handle:  once((*API).createListener),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/listeners/{id}/requests", Group: groupListeners,

@@ -13,7 +13,7 @@ func ruleRoutes() []Route {
 			Summary: "Create a rule, from JSON or from a rule file, which is kept word by word. Its tests are run; one that fails keeps it from being active",
 			Scopes:  writeRules(), Query: []Param{{"id", "The id, for a file that has none.", "charge-the-car"}},
 			Body: RuleBody{}, YAML: true, Creates: true, Answer: SavedRule{}, Status: http.StatusCreated,
-			Codes: with(bodyCodes(), busbar.CodeConflict, busbar.CodeInvalidExpression), Example: ruleExample, Handle: (*API).createRule,
+			Codes: with(bodyCodes(), busbar.CodeConflict, busbar.CodeInvalidExpression), Example: ruleExample, Handle: once((*API).createRule),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/rules", Group: groupRules, Summary: "List rules, newest first", Scopes: readRules(),
@@ -49,7 +49,7 @@ func ruleRoutes() []Route {
 		{
 			Method: http.MethodPost, Path: "/v1/rules/{id}/versions/{n}/restore", Group: groupRules, Summary: "Make a new version that says what an older one does",
 			Scopes: writeRules(), Body: Nothing{}, EmptyBody: true, Creates: true, Answer: SavedRule{}, Status: http.StatusOK,
-			Codes: saveCodes(), Handle: (*API).restoreRule,
+			Codes: saveCodes(), Handle: once((*API).restoreRule),
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/rules/{id}/mode", Group: groupRules,

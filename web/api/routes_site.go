@@ -12,7 +12,7 @@ func siteRoutes() []Route {
 			Method: http.MethodPost, Path: "/v1/sites", Group: groupSites, Summary: "Create a site: a home with a clock of its own",
 			Scopes: writeDevices(), Body: SiteBody{}, Creates: true, Answer: Site{}, Status: http.StatusCreated,
 			Codes:   with(bodyCodes(), busbar.CodeConflict),
-			Example: `{"name":"Home","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`, Handle: (*API).createSite,
+			Example: `{"name":"Home","timezone":"Europe/Berlin","latitude":52.52,"longitude":13.405}`, Handle: once((*API).createSite),
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/sites", Group: groupSites, Summary: "List sites, newest first", Scopes: readDevices(),
