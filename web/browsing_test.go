@@ -191,6 +191,24 @@ func TestAPageThatIsAheadOfItsCountsCatchesUp(t *testing.T) {
 	c.until("the counts", `document.querySelector("[data-counting]") === null && document.querySelector(".chart[role=img]").getAttribute("aria-label").includes("1 delivered")`)
 }
 
+// Without script, the page is asked for again by the browser until there are counts.
+func TestWithoutScriptAPageThatIsAheadOfItsCountsCatchesUp(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, options{patience: time.Nanosecond})
+	b := newBrowser(t, a)
+	admin := a.addUser("Ada", busbar.RoleAdmin)
+	a.cluster.deliverAtOnce()
+	a.createDelivery()
+	c := newChrome(t, b.server.URL)
+	c.signInAs(a, admin)
+	c.withoutScript()
+	c.open("/sandbox")
+	c.until("the counts", `document.querySelector(".chart[role=img]")?.getAttribute("aria-label").includes("1 delivered") === true`)
+	if again := eval[bool](c, `document.querySelector("meta[http-equiv]") !== null`); again {
+		t.Error("a page with counts is asked for again")
+	}
+}
+
 // What somebody has opened and begun to fill in stays so while the page around it changes.
 func TestALivePageLeavesAloneWhatIsBeingFilledIn(t *testing.T) {
 	t.Parallel()

@@ -201,7 +201,7 @@ func (q *request) showEndpoint(status int, e api.Endpoint, test *view.TestSend) 
 	}
 	form := q.form()
 	return q.render(status, view.Endpoint(f, view.EndpointPage{
-		Now: q.now(), Endpoint: e, Hours: day.Of(e.ID), Deliveries: list.Items, Jobs: jobs.Items, Stats: stats.Counts, Types: types,
+		Now: q.now(), Endpoint: e, Day: day, Deliveries: list.Items, Jobs: jobs.Items, Stats: stats.Counts, Types: types,
 		Form: form, Test: test,
 	}))
 }

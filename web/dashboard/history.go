@@ -144,6 +144,7 @@ func (h *history) count(ctx context.Context, env busbar.Environment, e *envHisto
 		return nil, err
 	}
 	day := view.NewDay(first, shownHours)
+	day.Counted = true
 	for hour, counts := range e.made {
 		for endpoint, n := range counts {
 			day.Add(endpoint, hour, busbar.DeliveryDelivered, n)

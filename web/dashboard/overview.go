@@ -60,7 +60,10 @@ func showOverview(q *request) error {
 	}
 	ready := q.cfg.Ready(q.ctx())
 	o.Accepting, o.WorkersPolling, o.Backlog = ready.Accepting, ready.WorkersPolling, ready.Backlog
-	return q.render(http.StatusOK, view.Overview(q.live(q.frame("overview", "Overview")), o))
+	f := q.live(q.frame("overview", "Overview"))
+	// Whoever was told something by the page still reads it.
+	f.AskAgain = !o.Day.Counted && f.Flash == nil
+	return q.render(http.StatusOK, view.Overview(f, o))
 }
 
 // firings finds what rules did last.

@@ -36,6 +36,8 @@ type Day struct {
 	Events int
 	// Counting: it is being counted, and these are older counts, or none.
 	Counting bool
+	// Counted: there are counts. Without them, nothing is known of the day.
+	Counted bool
 	// each is by endpoint.
 	each map[busbar.EndpointID][]Counts
 }
@@ -70,6 +72,22 @@ func (d *Day) Add(endpoint busbar.EndpointID, hour time.Time, status busbar.Deli
 
 // Of are the hours of one endpoint, nil when there was nothing.
 func (d *Day) Of(endpoint busbar.EndpointID) []Counts { return d.each[endpoint] }
+
+// text is a number of the day, or that it is not known yet.
+func (d *Day) text(n int) string {
+	if !d.Counted {
+		return "…"
+	}
+	return Count(n)
+}
+
+// inWords are the counts of the day by status.
+func (d *Day) inWords() string {
+	if !d.Counted {
+		return "being counted"
+	}
+	return inWords(d.Total)
+}
 
 // Sum is all of some hours.
 func Sum(hours []Counts) Counts {

@@ -19,7 +19,7 @@ type EndpointsPage struct {
 type EndpointPage struct {
 	Now        time.Time
 	Endpoint   api.Endpoint
-	Hours      []Counts
+	Day        *Day
 	Deliveries []api.Delivery
 	Jobs       []api.Job
 	// Stats are of the last 24 hours.

@@ -27,7 +27,9 @@ type Frame struct {
 	// Here is the page's path with its query.
 	Here string
 	// Feed is the address of the page's live feed; empty for pages that do not change by themselves.
-	Feed       string
+	Feed string
+	// AskAgain has browsers without script ask for the page again in a moment: something that it is about is not known yet.
+	AskAgain   bool
 	Flash      *Flash
 	Version    string
 	TemporalUI string

@@ -43,6 +43,8 @@ func (o OverviewPage) verdict() verdict {
 		return verdict{"bad", "warn", "No worker is running", "Events are kept, and delivered when one is back."}
 	case len(troubled) > 0:
 		return verdict{"warn", "warn", Plural(len(troubled), "endpoint needs", "endpoints need") + " attention", "The other deliveries are not delayed by it."}
+	case !o.Day.Counted:
+		return verdict{"info", "clock", "The last 24 hours are being counted", "How they went is said in a moment."}
 	case o.Parked > 0:
 		return verdict{"good", "check", "All is well", UpTo(o.Parked, o.Most) + " parked: they wait for an endpoint that is disabled, busy or catching up."}
 	case o.Pending > 0:
