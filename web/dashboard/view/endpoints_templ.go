@@ -166,7 +166,7 @@ func Endpoints(f Frame, p EndpointsPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<table class=\"table\"><thead><tr><th scope=\"col\">Endpoint</th><th scope=\"col\" class=\"wide\">Wants</th><th scope=\"col\">State</th><th scope=\"col\" class=\"wide\">Last 24 hours</th><th scope=\"col\" class=\"num\">Success</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<table class=\"table\"><thead><tr><th scope=\"col\">Endpoint</th><th scope=\"col\" class=\"wide\">Wants</th><th scope=\"col\">State</th><th scope=\"col\" class=\"wide\">Last 24 hours</th><th scope=\"col\" class=\"num wide\">Success</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -276,14 +276,14 @@ func Endpoints(f Frame, p EndpointsPage) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</td><td class=\"num\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</td><td class=\"num wide\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var13 string
 					templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(sum[busbar.DeliveryDelivered], sum.Settled()))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `endpoints.templ`, Line: 69, Col: 79}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `endpoints.templ`, Line: 69, Col: 84}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 					if templ_7745c5c3_Err != nil {
@@ -1015,7 +1015,7 @@ func Endpoint(f Frame, p EndpointPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "\"><div class=\"field\"><label for=\"overlap\">The old one goes on signing beside a new one for</label> <select class=\"input\" id=\"overlap\" name=\"overlap\"><option value=\"24h\">24 hours</option> <option value=\"1h\">1 hour</option> <option value=\"168h\">7 days</option> <option value=\"0s\">no time</option></select></div><button class=\"button\" type=\"submit\">Make a new one</button></form></div>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "\"><div class=\"field\"><label for=\"overlap\">The old one goes on signing for</label> <select class=\"input\" id=\"overlap\" name=\"overlap\"><option value=\"24h\">24 hours</option> <option value=\"1h\">1 hour</option> <option value=\"168h\">7 days</option> <option value=\"0s\">no time</option></select></div><button class=\"button\" type=\"submit\">Make a new one</button></form></div>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -208,6 +208,25 @@ func (n Names) rule(id busbar.RuleID) string { return cmp.Or(n.Rules[id], string
 
 func (n Names) device(id busbar.DeviceID) string { return cmp.Or(n.Devices[id], string(id)) }
 
+// mostOffers is how many names a filter offers; an id of any other can be typed.
+const mostOffers = 200
+
+func (n Names) ruleOptions() []option { return named(n.Rules) }
+
+func (n Names) deviceOptions() []option { return named(n.Devices) }
+
+// named are ids with their names as choices, by name.
+func named[ID ~string](names map[ID]string) []option {
+	list := make([]option, 0, len(names))
+	for id, name := range names {
+		list = append(list, option{string(id), Short(Plain(name), 60)})
+	}
+	slices.SortFunc(list, func(a, b option) int {
+		return cmp.Or(strings.Compare(a.label, b.label), strings.Compare(a.value, b.value))
+	})
+	return list[:min(mostOffers, len(list))]
+}
+
 // RunPage is one run.
 type RunPage struct {
 	Now   time.Time
