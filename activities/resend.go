@@ -75,7 +75,11 @@ func (a *Activities) resend(ctx context.Context, j *busbar.Job, e *busbar.Endpoi
 		slots = max(slots, e.MaxInFlight)
 	}
 	batch, err := a.resendBatch(ctx, j, e, slots, probe)
-	if err != nil {
+	switch code := busbar.CodeOf(err); {
+	case err != nil && (code == busbar.CodeConflict || code == busbar.CodeNotFound):
+		// It was paused, or has ended, or its endpoint is gone, since this turn began. The next one sees which.
+		return DrainResult{Next: DrainOn, Slots: slots}, nil
+	case err != nil:
 		return DrainResult{}, err
 	}
 	if len(batch) == 0 {

@@ -230,6 +230,33 @@ func TestReplayingReachesWhatHappenedBeforeTheEndpointExisted(t *testing.T) {
 	}
 }
 
+func TestAReplayThatIsPausedWhileATurnBeginsIsNotComplete(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "1s")
+	w.backlog(w.endpoint(nil), 25)
+	newer := w.endpoint(func(e *busbar.Endpoint) { e.MaxInFlight = 1 })
+	j := w.job(busbar.JobReplay, newer)
+	move := func(to busbar.JobStatus) {
+		_, err := w.store.MoveJob(t.Context(), busbar.Sandbox, j.ID, to, "")
+		must(t, err)
+	}
+	var whilePaused busbar.Job
+	w.inTurn = func() {
+		w.inTurn = nil
+		move(busbar.JobPaused)
+		w.env.RegisterDelayedCallback(func() {
+			whilePaused = w.readJob(j.ID)
+			move(busbar.JobRunning)
+			w.env.SignalWorkflow(workflows.WakeSignal, nil)
+		}, time.Minute)
+	}
+	w.wantJob(w.carryOut(j), busbar.JobCompleted, 25, 25, 0)
+	w.wantJob(whilePaused, busbar.JobPaused, 25, 0, 0)
+	if n := len(w.sentIDs()); n != 25 {
+		t.Errorf("sent %d of 25", n)
+	}
+}
+
 func TestWhatACancelledReplayHasNotSentIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "1s")

@@ -44,6 +44,8 @@ type world struct {
 	woken    []busbar.DeliveryID
 	drained  []busbar.EndpointID
 	released []busbar.Delivery
+	// inTurn, if set, is done in the middle of a replay's turns.
+	inTurn func()
 }
 
 // StartDrain notes that an endpoint is to be drained.
@@ -96,6 +98,20 @@ func (r rows) PendingDeliveries(
 		return nil, errors.New("the database cannot be reached")
 	}
 	return r.Store.PendingDeliveries(ctx, ref, after, limit)
+}
+
+// jobs are those in the store.
+type jobs struct {
+	*store.Store
+	world *world
+}
+
+// Unmatched lets a test do something after a turn has begun.
+func (j jobs) Unmatched(ctx context.Context, job *busbar.Job, e *busbar.Endpoint, workflowID string, limit int) ([]busbar.Delivery, error) {
+	if do := j.world.inTurn; do != nil {
+		do()
+	}
+	return j.Store.Unmatched(ctx, job, e, workflowID, limit)
 }
 
 // Take says that no delivery was prepared by this process.
@@ -161,7 +177,7 @@ func newWorld(t *testing.T, schedule string) *world {
 	w.health, err = webhook.NewHealth(webhook.HealthConfig{})
 	must(t, err)
 	acts, err := activities.New(activities.Config{
-		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: w.store, Director: w,
+		Deliveries: rows{w.store, w}, Sources: w.store, Recorder: w, Sender: w, Prepared: w, Observer: w, Purger: w.store, Circuits: w.store, Jobs: jobs{w.store, w}, Director: w,
 		Flights: flights, Gate: gate, Health: w.health, SlowSlots: 2, Schedule: s, Random: func() float64 { return 0.5 }, Jitter: 0.2,
 		Timeout: 15 * time.Second, Patience: time.Minute, Now: w.env.Now, Logger: slog.New(slog.DiscardHandler),
 	})

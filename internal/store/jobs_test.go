@@ -166,6 +166,31 @@ func TestACancelledReplayLeavesWhatItHasNotTriedToTheNext(t *testing.T) {
 	})
 }
 
+func TestAReplayThatDoesNotRunHasNotReachedItsEnd(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s *opened) {
+		pend(t, s, subscribe(t, s), 2)
+		id := subscribe(t, s)
+		e, err := s.Endpoint(t.Context(), busbar.Sandbox, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.EventTypes, e.Filter = nil, ""
+		j := startJob(t, s, busbar.JobReplay, id)
+		for _, to := range []busbar.JobStatus{busbar.JobPaused, busbar.JobCancelled} {
+			moveJob(t, s, j, to)
+			_, err = s.Unmatched(t.Context(), &j, &e, "resend", 3)
+			wantCode(t, err, busbar.CodeConflict)
+		}
+		j = startJob(t, s, busbar.JobReplay, id)
+		if err := s.DeleteEndpoint(t.Context(), busbar.Sandbox, id); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Unmatched(t.Context(), &j, &e, "resend", 3)
+		wantCode(t, err, busbar.CodeNotFound)
+	})
+}
+
 func TestDeletingAnEndpointEndsItsJobs(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *opened) {

@@ -108,7 +108,7 @@ func (s *Store) countReplay(ctx context.Context, j *busbar.Job, e *busbar.Endpoi
 }
 
 // Unmatched gives the next deliveries that a replaying job has to send. They are made here, a page at a time, and belong to
-// the job until they are sent.
+// the job until they are sent. For a job that does not run (any more) none are made: that is a CONFLICT, and no end of its work.
 func (s *Store) Unmatched(ctx context.Context, j *busbar.Job, e *busbar.Endpoint, workflowID string, limit int) ([]busbar.Delivery, error) {
 	for {
 		var rows []deliveryRow
@@ -141,8 +141,11 @@ func (s *Store) match(ctx context.Context, j *busbar.Job, e *busbar.Endpoint, wo
 		if err := s.forUpdate(tx).Where("id = ?", string(j.ID)).Take(&job).Error; err != nil {
 			return notFound(err, "job", string(j.ID))
 		}
-		if some = len(ids) > 0 && job.Status == string(busbar.JobRunning); !some {
-			return nil
+		switch {
+		case len(ids) == 0:
+			return busbar.NotFound("endpoint", string(j.EndpointID))
+		case job.Status != string(busbar.JobRunning):
+			return busbar.Errorf(busbar.CodeConflict, "the job is %s", job.Status)
 		}
 		var events []eventRow
 		// events_list
