@@ -24,9 +24,13 @@ func listDeliveries(q *request) error {
 	if err != nil {
 		return err
 	}
+	filters, status := view.Form{Values: shown}, http.StatusOK
 	list, err := ask[api.List[api.Delivery]](q, http.MethodGet, "/v1/deliveries", args{query: asked})
 	if err != nil {
-		return err
+		if !q.refused(err, &filters, "type") || filters.Errors["type"] == "" {
+			return err
+		}
+		status = http.StatusUnprocessableEntity
 	}
 	endpoints, err := q.allEndpoints()
 	if err != nil {
@@ -34,11 +38,11 @@ func listDeliveries(q *request) error {
 	}
 	cursor := asked.Get("cursor")
 	f := q.frame("deliveries", "Deliveries")
-	if cursor == "" {
+	if cursor == "" && status == http.StatusOK {
 		f = q.live(f)
 	}
-	return q.render(http.StatusOK, view.Deliveries(f, view.DeliveriesPage{
-		Now: q.now(), Deliveries: list.Items, Endpoints: endpoints, Filters: view.Form{Values: shown},
+	return q.render(status, view.Deliveries(f, view.DeliveriesPage{
+		Now: q.now(), Deliveries: list.Items, Endpoints: endpoints, Filters: filters,
 		Pages: pages(q.at("/deliveries"), shown, cursor, list.NextCursor),
 	}))
 }

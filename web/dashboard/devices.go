@@ -1,8 +1,11 @@
 package dashboard
 
 import (
+	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,12 +151,30 @@ func changeSettings(q *request) error {
 	}
 	_, err = ask[api.UpdatedSettings](q, http.MethodPost, "/v1/"+before.DeviceType.Segment()+"/{id}/settings", args{params: byID(q.id()), body: body})
 	if err != nil {
-		if !q.refused(err, &form) {
+		if !q.refused(besideSettings(err, before.Settings), &form, slices.Collect(maps.Keys(form.Values))...) {
 			return err
 		}
 		return q.showDevice(http.StatusUnprocessableEntity, form)
 	}
 	return q.done(q.at("/devices/%s", q.id()), "The settings were saved.")
+}
+
+// besideSettings has an error name the fields of the form instead of those of the API's body.
+func besideSettings[V any](err error, settings map[string]V) error {
+	var known *busbar.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	moved := *known
+	moved.Fields = slices.Clone(known.Fields)
+	for i := range moved.Fields {
+		field := &moved.Fields[i]
+		name, _, _ := strings.Cut(field.Path, ".")
+		if _, ok := settings[name]; ok {
+			field.Path, field.Message = "setting-"+name, strings.TrimPrefix(field.Message, name+" ")
+		}
+	}
+	return &moved
 }
 
 func setFault(q *request) error {

@@ -81,9 +81,13 @@ func listEvents(q *request) error {
 	if err != nil {
 		return err
 	}
+	filters, status := view.Form{Values: shown}, http.StatusOK
 	list, err := ask[api.List[api.Event]](q, http.MethodGet, "/v1/events", args{query: asked})
 	if err != nil {
-		return err
+		if !q.refused(err, &filters, "type") || filters.Errors["type"] == "" {
+			return err
+		}
+		status = http.StatusUnprocessableEntity
 	}
 	types, err := q.typeNames()
 	if err != nil {
@@ -91,11 +95,11 @@ func listEvents(q *request) error {
 	}
 	cursor := asked.Get("cursor")
 	f := q.frame("events", "Events")
-	if cursor == "" {
+	if cursor == "" && status == http.StatusOK {
 		f = q.live(f)
 	}
-	return q.render(http.StatusOK, view.Events(f, view.EventsPage{
-		Now: q.now(), Events: list.Items, Types: types, Filters: view.Form{Values: shown},
+	return q.render(status, view.Events(f, view.EventsPage{
+		Now: q.now(), Events: list.Items, Types: types, Filters: filters,
 		Pages: pages(q.at("/events"), shown, cursor, list.NextCursor),
 	}))
 }

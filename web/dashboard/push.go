@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -39,7 +38,6 @@ func push(q *request) error {
 		if !q.refused(err, &form) {
 			return err
 		}
-		form.Values = url.Values{}
 		return q.showDevice(http.StatusUnprocessableEntity, form)
 	}
 	return q.done(q.at("/actions/%s", string(pushed.ID)), "The command is on its way.")

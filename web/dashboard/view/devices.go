@@ -37,6 +37,25 @@ type DevicePage struct {
 	Once string
 }
 
+// sent is the form of a command that was refused; it has no values when that was of another, or none was.
+func (p DevicePage) sent(command string) Form {
+	if p.Form.Get("command") != command {
+		return Form{}
+	}
+	return p.Form
+}
+
+// settingText is what stands in the field of a setting: what was typed, or what it is now.
+func (p DevicePage) settingText(name string, now *float64) string {
+	if p.Form.Values.Has("setting-" + name) {
+		return p.Form.Get("setting-" + name)
+	}
+	if now == nil {
+		return ""
+	}
+	return number(*now)
+}
+
 // SitePage is one site with its devices.
 type SitePage struct {
 	Now     time.Time
