@@ -1,11 +1,13 @@
 package rules_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"busbar"
 	"busbar/rules"
 )
 
@@ -106,20 +108,24 @@ func TestRuleThatIsWrong(t *testing.T) {
 		good + "edge: every\nfor: 10m":      "for: edge: every has no edge",
 		good + "priority: 100":              "priority: must be a whole number from 0 to 99",
 		good + "deviceType: toaster":        `deviceType: "toaster" is none of`,
-		good + "window: {from: '08:00', to: '08:00'}":                         "window.to: a window that ends when it begins is empty",
-		good + "window: {from: '8', to: '25:00'}":                             `window.from: "8" is not a time of day as 08:00 (and 1 more)`,
-		good + "window: {from: '08:00', to: '09:00', timezone: Moon}":         `window.timezone: "Moon" is neither`,
-		good + "else_failed: [{push: {device: find(x, .y), command: idle}}]":  `else_failed[0].push[".y)"]: there is no field of this name; there is device, command, start, end, guard, onConflict, expiresIn, retries, parameters; an expression with a comma or a colon in braces needs quotes`,
-		good + "else_failed: [{}]":                                            "else_failed[0]: must be one of push and emit",
-		good + "else_failed: [{push: {device: device}}]":                      "else_failed[0].push.command: is missing",
-		good + "else_failed: [{push: {device: device, command: x, end: 1h}}]": "else_failed[0].push.end: a window needs a start",
-		good + "else_failed: [{emit: {type: push.completed}}]":                "else_failed[0].emit.type: events of this type are made by Busbar only",
-		good + "tests: [{name: a}]":                                           "tests[0].given: is missing",
-		good + "if2: {a: !!binary aGVsbG8=}":                                  "values of the type !!binary are not taken",
-		"name: .nan\n":                                                        "is no number",
-		strings.Repeat("x", 70_000):                                           "the rule has 70000 bytes",
-		strings.Repeat("[", 2000):                                             "this is not YAML",
-		"a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40):             "it nests deeper than 32",
+		good + "window: {from: '08:00', to: '08:00'}":                                                 "window.to: a window that ends when it begins is empty",
+		good + "window: {from: '8', to: '25:00'}":                                                     `window.from: "8" is not a time of day as 08:00 (and 1 more)`,
+		good + "window: {from: '08:00', to: '09:00', timezone: Moon}":                                 `window.timezone: "Moon" is neither`,
+		good + "else_failed: [{push: {device: find(x, .y), command: idle}}]":                          `else_failed[0].push[".y)"]: there is no field of this name; there is device, command, start, end, guard, onConflict, expiresIn, retries, parameters; an expression with a comma or a colon in braces needs quotes`,
+		good + "else_failed: [{}]":                                                                    "else_failed[0]: must be one of push and emit",
+		good + "else_failed: [{push: {device: device}}]":                                              "else_failed[0].push.command: is missing",
+		good + "else_failed: [{push: {device: device, command: x, end: 1h}}]":                         "else_failed[0].push.end: a window needs a start",
+		good + "else_failed: [{emit: {type: push.completed}}]":                                        "else_failed[0].emit.type: events of this type are made by Busbar only",
+		good + "rearm: ['true']":                                                                      "rearm: must be an expression, not an array",
+		strings.Replace(good, "'true'", "''", 1):                                                      "if: the expression is empty",
+		strings.Replace(good, "[a.b]", "a.b", 1):                                                      "on: must be an array",
+		good + "else_failed: [{push: {device: [1], command: [x], parameters: {power: {value: {}}}}}]": "must be an expression, not an array (and 2 more)",
+		good + "tests: [{name: a}]":                                                                   "tests[0].given: is missing",
+		good + "if2: {a: !!binary aGVsbG8=}":                                                          "values of the type !!binary are not taken",
+		"name: .nan\n":                                                                                "is no number",
+		strings.Repeat("x", 70_000):                                                                   "the rule has 70000 bytes",
+		strings.Repeat("[", 2000):                                                                     "this is not YAML",
+		"a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40):                                     "it nests deeper than 32",
 	} {
 		t.Run(text[:min(len(text), 60)], func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +133,26 @@ func TestRuleThatIsWrong(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("error %v, want %q", err, want)
 			}
+			wrong, ok := errors.AsType[*busbar.Error](err)
+			if !ok {
+				t.Fatalf("error %v has no code", err)
+			}
+			told := map[string]bool{}
+			for _, f := range wrong.Fields {
+				if told[f.Path] {
+					t.Errorf("%s is told of twice: %v", f.Path, err)
+				}
+				told[f.Path] = true
+			}
 		})
+	}
+}
+
+func TestNumberThatIsTooLargeIsToldInPlainWords(t *testing.T) {
+	t.Parallel()
+	_, err := rules.ParseJSON([]byte(`{"priority":1e400}`))
+	if want := "INVALID_JSON: the number 1e400 is too large"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
 	}
 }
 

@@ -21,6 +21,13 @@ func (d *decoder) fail(path, code, format string, args ...any) {
 	d.wrong = append(d.wrong, busbar.FieldError{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
+// missing tells of a field that is not there, unless something is wrong with what is.
+func (d *decoder) missing(path, message string) {
+	if !slices.ContainsFunc(d.wrong, func(f busbar.FieldError) bool { return f.Path == path }) {
+		d.fail(path, "required", "%s", message)
+	}
+}
+
 // err gives what was wrong: an UNKNOWN_FIELD when there is a field of no known name.
 func (d *decoder) err() error {
 	if len(d.unknown) > 0 {
@@ -248,7 +255,7 @@ func decodeRule(tree any) (*Rule, error) {
 func (d *decoder) require(r *Rule) {
 	switch n := utf8.RuneCountInString(r.Name); {
 	case strings.TrimSpace(r.Name) == "":
-		d.fail("name", "required", "is missing")
+		d.missing("name", "is missing")
 	case n > MaxNameRunes:
 		d.fail("name", "too_long", "has %d characters, and at most %d are taken", n, MaxNameRunes)
 	}
@@ -256,7 +263,7 @@ func (d *decoder) require(r *Rule) {
 		d.fail("id", "format", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	if len(r.On) == 0 {
-		d.fail("on", "required", "is missing: it lists the event types that the rule is asked at")
+		d.missing("on", "is missing: it lists the event types that the rule is asked at")
 	}
 	for i, pattern := range r.On {
 		if !validPattern(pattern) {
@@ -264,10 +271,10 @@ func (d *decoder) require(r *Rule) {
 		}
 	}
 	if r.If == "" {
-		d.fail("if", "required", "is missing")
+		d.missing("if", "is missing")
 	}
 	if len(r.Then) == 0 {
-		d.fail("then", "required", "is missing: a rule has at least one step")
+		d.missing("then", "is missing: a rule has at least one step")
 	}
 	if r.Edge == EdgeEvery {
 		if r.Rearm != "" {
@@ -319,7 +326,7 @@ func (d *decoder) window(path string, v any) *WindowSpec {
 			d.fail(f.at(end.name), "format", "%v", err)
 		}
 	}
-	if w.From == w.To {
+	if _, err := parseClock(w.To); err == nil && w.From == w.To {
 		d.fail(f.at("to"), "equal", "a window that ends when it begins is empty")
 	}
 	for i, day := range w.Days {

@@ -43,10 +43,10 @@ func (d *decoder) push(path string, v any) *PushStep {
 		return p
 	}
 	if p.Device == "" {
-		d.fail(f.at("device"), "required", "is missing: it gives the device to command")
+		d.missing(f.at("device"), "is missing: it gives the device to command")
 	}
 	if p.Command == "" {
-		d.fail(f.at("command"), "required", "is missing")
+		d.missing(f.at("command"), "is missing")
 	}
 	if p.End != "" && p.Start == "" {
 		d.fail(f.at("end"), "end_without_start", "a window needs a start as well; \"0s\" is now")
@@ -75,7 +75,7 @@ func (d *decoder) parameters(path string, v any) map[string]ParameterSpec {
 		p := ParameterSpec{Value: f.expression("value"), Number: number, Unit: choice(f, "unit", "", busbar.ParseUnit)}
 		f.end()
 		if f.left != nil && p.Value == "" {
-			d.fail(f.at("value"), "required", "is missing")
+			d.missing(f.at("value"), "is missing")
 		}
 		parameters[name] = p
 	}
@@ -92,7 +92,7 @@ func (d *decoder) emit(path string, v any) *EmitStep {
 	_, builtIn := busbar.LookUpBuiltIn(e.Type)
 	switch {
 	case e.Type == "":
-		d.fail(f.at("type"), "required", "is missing")
+		d.missing(f.at("type"), "is missing")
 	case !busbar.ValidTypeName(e.Type):
 		d.fail(f.at("type"), "format", "must be dot-separated parts of letters, digits and _")
 	case builtIn || busbar.Reserved(e.Type):
@@ -121,10 +121,10 @@ func (d *decoder) test(path string, v any) Test {
 		return t
 	}
 	if t.Name == "" {
-		d.fail(f.at("name"), "required", "is missing")
+		d.missing(f.at("name"), "is missing")
 	}
 	if len(t.Given) == 0 {
-		d.fail(f.at("given"), "required", "is missing: a test begins with an event")
+		d.missing(f.at("given"), "is missing: a test begins with an event")
 	}
 	var before Given
 	for i := range t.Given {

@@ -28,6 +28,9 @@ func ParseJSON(text []byte) (*Rule, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	var tree any
 	if err := dec.Decode(&tree); err != nil {
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return nil, busbar.Errorf(busbar.CodeInvalidJSON, "the %s is too large", e.Value)
+		}
 		return nil, busbar.Errorf(busbar.CodeInvalidJSON, "this is not JSON: %s", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
