@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -18,8 +19,9 @@ const inFlight = 16
 type load struct {
 	apis    []*api
 	clients int
-	events  int
-	prefix  string
+	// events is how many; zero is one after the other until enough is called.
+	events int
+	prefix string
 }
 
 // running is a load that is being posted.
@@ -31,24 +33,27 @@ type running struct {
 	failures, broken atomic.Int64
 	// odd is an answer that a producer would not take for a reason to try again.
 	odd     atomic.Pointer[string]
-	next    atomic.Int64
 	clients sync.WaitGroup
+
+	mu sync.Mutex
+	// posted is how many were taken to be posted, of at most so many.
+	posted, most int64
 }
 
 // startLoad posts in the background until all is accepted; wait returns then.
 func startLoad(t *testing.T, l load) *running {
 	t.Helper()
-	r := &running{load: l}
+	r := &running{load: l, most: int64(l.events)}
+	if l.events == 0 {
+		r.most = math.MaxInt64
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience+*away)
 	t.Cleanup(cancel)
 	for i := range l.clients {
 		r.clients.Go(func() {
 			for {
-				n := int(r.next.Add(1))
-				if n > l.events {
-					return
-				}
-				if !r.post(ctx, l.apis[i%len(l.apis)], r.id(n)) {
+				n, more := r.take()
+				if !more || !r.post(ctx, l.apis[i%len(l.apis)], r.id(n)) {
 					return
 				}
 			}
@@ -57,7 +62,25 @@ func startLoad(t *testing.T, l load) *running {
 	return r
 }
 
-func (r *running) id(n int) string { return fmt.Sprintf("%s_%04d", r.prefix, n) }
+// take gives the number of the next event.
+func (r *running) take() (n int64, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.posted == r.most {
+		return 0, false
+	}
+	r.posted++
+	return r.posted, true
+}
+
+// enough ends a load after the events that are being posted.
+func (r *running) enough() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most = r.posted
+}
+
+func (r *running) id(n int64) string { return fmt.Sprintf("%s_%04d", r.prefix, n) }
 
 // post gives up only when the time is over.
 func (r *running) post(ctx context.Context, a *api, id string) bool {
@@ -92,13 +115,14 @@ func (r *running) wait(t *testing.T) []string {
 	if odd := r.odd.Load(); odd != nil {
 		t.Errorf("a post was answered neither 202 nor 503 UNAVAILABLE with Retry-After: %s", *odd)
 	}
-	if got := int(r.accepted.Load()); got != r.events {
+	events := r.posted
+	if got := r.accepted.Load(); got != events {
 		t.Fatalf("%d of %d events were accepted; %d posts were refused, %d got no answer",
-			got, r.events, r.failures.Load(), r.broken.Load())
+			got, events, r.failures.Load(), r.broken.Load())
 	}
-	ids := make([]string, r.events)
-	for i := range ids {
-		ids[i] = r.id(i + 1)
+	ids := make([]string, 0, events)
+	for n := range events {
+		ids = append(ids, r.id(n+1))
 	}
 	return ids
 }
