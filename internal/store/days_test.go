@@ -280,6 +280,33 @@ func TestADayThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
+// A copy of the program from before there were days notes the id of an event at another time than the event. Until it is replaced, what
+// it accepts must be found by the others, and be a duplicate when it comes again.
+func TestWhatAnOlderCopyAcceptsIsFound(t *testing.T) {
+	t.Parallel()
+	p := openPostgres(t)
+	p.acceptNow(t) // makes the day
+	at := p.clock.now().UnixMicro()
+	for _, statement := range []string{
+		fmt.Sprintf("INSERT INTO event_ids (environment, id, hash, received_at) VALUES ('sandbox', 'evt_old', '\\x%064d', %d)", 0, at+1500),
+		fmt.Sprintf("INSERT INTO events (environment, id, type, timestamp, received_at, data) VALUES ('sandbox', 'evt_old', 'device.updated', %d, %d, '{}')", at, at),
+	} {
+		if _, err := p.db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	if _, err := p.Event(t.Context(), busbar.Sandbox, "evt_old"); err != nil {
+		t.Errorf("read it: %v", err)
+	}
+	decide(t, p.opened, func(tx *store.DecisionTx) error {
+		taken, err := tx.UseEventIDs(p.clock.now(), map[store.EventRef]store.ContentHash{{Environment: busbar.Sandbox, ID: "evt_old"}: {1}})
+		if len(taken) != 1 {
+			t.Error("its id may be used again")
+		}
+		return err
+	})
+}
+
 // TestOneDayIsLookedInto holds that what is done for every event and every attempt does not look into all days that are kept.
 func TestOneDayIsLookedInto(t *testing.T) {
 	t.Parallel()
